@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limits.h - every cap on outside input, in one place, with the reason for its size (STYLE 25).
+ * Override one at build time with -DPTM_LIMIT_...=N.
+ */
+#pragma once
+
+/* Names and paths. 255 is what ext4, XFS and NTFS allow for one name; leave room for ".part", ".lock". */
+#ifndef PTM_LIMIT_NAME
+#define PTM_LIMIT_NAME 240
+#endif
+#ifndef PTM_LIMIT_PATH
+#define PTM_LIMIT_PATH 4096
+#endif
+
+/* One JSON document in memory. A Hugging Face page of 1,000 models with cards has been seen at tens of MB. */
+#ifndef PTM_LIMIT_JSON
+#define PTM_LIMIT_JSON (96u << 20)
+#endif
+/* Nesting of JSON and YAML: real cards stay under 12. */
+#ifndef PTM_LIMIT_DEPTH
+#define PTM_LIMIT_DEPTH 64
+#endif
+/* One model's raw record: chat templates and model-index tables reach about 2 MB. */
+#ifndef PTM_LIMIT_RECORD
+#define PTM_LIMIT_RECORD (16u << 20)
+#endif
+/* One text file read whole (README, card, manifest, config): the ONNX manifest has 0.4 MB. */
+#ifndef PTM_LIMIT_TEXT
+#define PTM_LIMIT_TEXT (8u << 20)
+#endif
+/* A README that goes through cmark-gfm: its running time on hostile nesting is not linear in all versions. */
+#ifndef PTM_LIMIT_MARKDOWN
+#define PTM_LIMIT_MARKDOWN (2u << 20)
+#endif
+/* Items of one list in one record (tags, files, data sets, papers): 100,000 files is the hub's own limit. */
+#ifndef PTM_LIMIT_ITEMS
+#define PTM_LIMIT_ITEMS 200000
+#endif
+/* A Git LFS pointer: the specification says less than 1,024 bytes. */
+#ifndef PTM_LIMIT_POINTER
+#define PTM_LIMIT_POINTER 1024
+#endif
+/* What is kept of a child process's standard error, and of its standard output when kept in memory. */
+#ifndef PTM_LIMIT_STDERR
+#define PTM_LIMIT_STDERR (64u << 10)
+#endif
+#ifndef PTM_LIMIT_STDOUT
+#define PTM_LIMIT_STDOUT (64u << 20)
+#endif
+/* HTTP: header bytes of one response, redirects of one request, and the body kept in memory by default. */
+#ifndef PTM_LIMIT_HEADERS
+#define PTM_LIMIT_HEADERS (128u << 10)
+#endif
+#ifndef PTM_LIMIT_REDIRECTS
+#define PTM_LIMIT_REDIRECTS 10
+#endif
+#ifndef PTM_LIMIT_BODY
+#define PTM_LIMIT_BODY (64u << 20)
+#endif
+/* Queue between the engine thread and the thread that asked: enough for a round trip at 1 GB/s. */
+#ifndef PTM_LIMIT_QUEUE
+#define PTM_LIMIT_QUEUE (1u << 20)
+#endif
