@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PTM_AUTO(cleanup) __attribute__((cleanup(cleanup)))
+#define PTM_AUTO(fn) __attribute__((__cleanup__(fn)))
 
 /* Takes the value out of *p and leaves NULL behind: ownership moves, the cleanup does nothing. */
 #define ptm_steal(p)                                                                               \
