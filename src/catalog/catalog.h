@@ -43,6 +43,13 @@ void ptmi_listing_clear(struct ptmi_listing *listing);
 PTM_MUST_USE ptm_rc ptmi_catalog_listing_begin(ptmi_catalog *catalog, const char *hub,
                                                const char *params, struct ptmi_listing *out,
                                                struct ptm_err *err);
+/*
+ * A model asked for by name, outside of any listing: the same upsert at once, in a transaction of its own. A model that no listing has
+ * placed stands after all listed ones in exports, and the next finished listing that lacks it does not remove it when its clone exists.
+ */
+PTM_MUST_USE ptm_rc ptmi_catalog_put_model_one(ptmi_catalog *catalog, const char *hub,
+                                               const struct ptm_model *model, int64_t repo,
+                                               struct ptm_err *err);
 /* Upsert by (hub, key): first_seen stays, last_seen and all facts follow; lists (tags, data sets, ..) from the hub are replaced. repo: 0 for none. */
 PTM_MUST_USE ptm_rc ptmi_catalog_put_model(ptmi_catalog *catalog, int64_t listing,
                                            const struct ptm_model *model, int64_t repo,
@@ -73,6 +80,7 @@ PTM_MUST_USE ptm_rc ptmi_catalog_put_repo(ptmi_catalog *catalog, const char *hub
 /* What is to be cloned. */
 struct ptmi_select {
     const char *hub;
+    int64_t run;         /* the selection belongs to this run (ptmi_catalog_run_begin): two commands at once do not disturb one another */
     bool all;            /* every repository of a listed model; the rest is ignored */
     double share;        /* of the models listed, 0..1; used when count < 0. A share > 0 of a non-empty list that rounds to 0 is 1 */
     int64_t count;       /* -1: share */
@@ -92,7 +100,11 @@ struct ptmi_selected {
     int64_t unknown_size;  /* repositories without such a figure */
     int64_t not_clonable;  /* chosen models without a repository */
 };
-/* Marks the chosen repositories (and unmarks the hub's others). */
+/*
+ * Keeps the chosen repositories, best first, as the selection of what->run, replacing an earlier one of that run and hub; run_end drops it. Unless
+ * names or urls were given it also becomes the hub's wanted set (ptmi_repo.selected, status): chosen ones marked, others unmarked; with names
+ * or urls the chosen ones are marked in addition.
+ */
 PTM_MUST_USE ptm_rc ptmi_catalog_select(ptmi_catalog *catalog, const struct ptmi_select *what,
                                         struct ptmi_selected *out, struct ptm_err *err);
 
@@ -111,6 +123,9 @@ struct ptmi_repo {
     bool selected;
 };
 typedef ptm_rc (*ptmi_repo_fn)(void *arg, const struct ptmi_repo *repo, struct ptm_err *err);
+/* The selection of that run and hub, best first. Constant memory. */
+PTM_MUST_USE ptm_rc ptmi_catalog_each_chosen(ptmi_catalog *catalog, const char *hub, int64_t run,
+                                             ptmi_repo_fn fn, void *arg, struct ptm_err *err);
 enum { PTMI_REPOS_ALL, PTMI_REPOS_SELECTED, PTMI_REPOS_CLONED, PTMI_REPOS_FAILED };
 /* Best first (by the order of the last selection). hub NULL: all hubs. Constant memory. */
 PTM_MUST_USE ptm_rc ptmi_catalog_each_repo(ptmi_catalog *catalog, const char *hub, int which,

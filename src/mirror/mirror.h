@@ -29,7 +29,6 @@ struct ptmi_mirror_opts {
     bool yes;
     bool compat_v1;            /* --compat v1 */
     bool no_siblings;
-    bool refresh;              /* list again although a finished listing exists */
     int64_t keep_free;         /* --keep-free, bytes */
     struct ptmi_lfs_opts lfs;  /* large, checkout, include, exclude, max_size */
     const char *top;           /* --top or HF_TORRENT_SHRINKAGE as checked by the CLI; NULL: 0.1 for selectable hubs */
@@ -81,7 +80,7 @@ PTM_MUST_USE ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_o
 PTM_MUST_USE ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                           const char *id, const char *rev, struct ptmi_report *out,
                                           struct ptm_err *err);
-/* Tries the failures again (hub NULL: all; only retryable ones unless all). */
+/* Tries the hub's failures again: the retryable ones, or all. */
 PTM_MUST_USE ptm_rc ptmi_mirror_retry(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, bool all,
                                       struct ptmi_report *out, struct ptm_err *err);
 /* Is everything whole? fn hears of each thing that is not, and of progress through ctx. */
@@ -92,7 +91,7 @@ typedef void (*ptmi_verify_fn)(void *arg, const char *what, const struct ptm_err
 PTM_MUST_USE ptm_rc ptmi_mirror_verify(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                        ptmi_verify_fn fn, void *arg, struct ptmi_verify_report *out,
                                        struct ptm_err *err);
-/* `ptm split`: split_urls/split_url_<N>.txt beside the root. */
+/* `ptm split`: the chosen repositories' URLs, best first, in at most that many files split_urls/split_url_<N>.txt beside the root, none empty. */
 PTM_MUST_USE ptm_rc ptmi_mirror_split(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, int files,
                                       int *out_files, int64_t *out_urls, struct ptm_err *err);
 /* Folders of setup: all seven of DESIGN 3, even when empty. */
