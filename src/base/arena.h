@@ -13,9 +13,9 @@ struct ptmi_arena {
     size_t used; /* bytes handed out in all */
     size_t max;  /* NULL is returned beyond this */
 };
-#define PTMI_ARENA(max_bytes)                                                                      \
-    {                                                                                              \
-        NULL, 0, (max_bytes)                                                                       \
+#define PTMI_ARENA(max_bytes) \
+    {                         \
+        NULL, 0, (max_bytes)  \
     }
 
 void ptmi_arena_clear(struct ptmi_arena *arena); /* frees all; may be used again */
@@ -31,7 +31,8 @@ struct ptmi_arena_list {
     size_t n;
     size_t cap;
 };
-/* Appends text as it is (not copied). false: out of memory, over the cap, or PTM_LIMIT_ITEMS reached. */
+/* Appends text as it is (not copied). false: out of memory, over the cap, PTM_LIMIT_ITEMS reached,
+ * or text is NULL. */
 bool ptmi_arena_list_add(struct ptmi_arena *arena, struct ptmi_arena_list *list, const char *text);
 /* The same, unless an equal string is there already. Linear: for short lists. */
 bool ptmi_arena_list_add_new(struct ptmi_arena *arena, struct ptmi_arena_list *list,

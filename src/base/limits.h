@@ -5,7 +5,8 @@
  */
 #pragma once
 
-/* Names and paths. 255 is what ext4, XFS and NTFS allow for one name; leave room for ".part", ".lock". */
+/* Names and paths. 255 is what ext4, XFS and NTFS allow for one name; leave room for ".part",
+ * ".lock". */
 #ifndef PTM_LIMIT_NAME
 #define PTM_LIMIT_NAME 240
 #endif
@@ -13,7 +14,13 @@
 #define PTM_LIMIT_PATH 4096
 #endif
 
-/* One JSON document in memory. A Hugging Face page of 1,000 models with cards has been seen at tens of MB. */
+/* A URL: signed links with their policy reach 3 KB, page cursors 1 KB. */
+#ifndef PTM_LIMIT_URL
+#define PTM_LIMIT_URL (16u << 10)
+#endif
+
+/* One JSON document in memory. A Hugging Face page of 1,000 models with cards has been seen at tens
+ * of MB. */
 #ifndef PTM_LIMIT_JSON
 #define PTM_LIMIT_JSON (96u << 20)
 #endif
@@ -29,26 +36,40 @@
 #ifndef PTM_LIMIT_TEXT
 #define PTM_LIMIT_TEXT (8u << 20)
 #endif
-/* A README that goes through cmark-gfm: its running time on hostile nesting is not linear in all versions. */
+/* A README that goes through cmark-gfm: its running time on hostile nesting is not linear in all
+ * versions. */
 #ifndef PTM_LIMIT_MARKDOWN
 #define PTM_LIMIT_MARKDOWN (2u << 20)
 #endif
-/* Items of one list in one record (tags, files, data sets, papers): 100,000 files is the hub's own limit. */
+/* Items of one list in one record (tags, files, data sets, papers): 100,000 files is the hub's own
+ * limit. */
 #ifndef PTM_LIMIT_ITEMS
 #define PTM_LIMIT_ITEMS 200000
+#endif
+/* Data sets and papers of one record: they are merged without doubles by a linear search. Real
+ * records stay under 100. */
+#ifndef PTM_LIMIT_FACTS
+#define PTM_LIMIT_FACTS 1000
+#endif
+/* One page of a hub's list in memory: more is asked for again in smaller pages, so that memory
+ * stays flat. */
+#ifndef PTM_LIMIT_PAGE
+#define PTM_LIMIT_PAGE (32u << 20)
 #endif
 /* A Git LFS pointer: the specification says less than 1,024 bytes. */
 #ifndef PTM_LIMIT_POINTER
 #define PTM_LIMIT_POINTER 1024
 #endif
-/* What is kept of a child process's standard error, and of its standard output when kept in memory. */
+/* What is kept of a child process's standard error, and of its standard output when kept in memory.
+ */
 #ifndef PTM_LIMIT_STDERR
 #define PTM_LIMIT_STDERR (64u << 10)
 #endif
 #ifndef PTM_LIMIT_STDOUT
 #define PTM_LIMIT_STDOUT (64u << 20)
 #endif
-/* HTTP: header bytes of one response, redirects of one request, and the body kept in memory by default. */
+/* HTTP: header bytes of one response, redirects of one request, and the body kept in memory by
+ * default. */
 #ifndef PTM_LIMIT_HEADERS
 #define PTM_LIMIT_HEADERS (128u << 10)
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* log.h - what rooms say to the log and the progress display; the sinks are the caller's (ctx.h). Thread-safe. */
+/* log.h - what rooms say to the log and the progress display; the sinks are the caller's (ctx.h).
+ * Thread-safe. */
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +8,8 @@
 #include <ptm/ctx.h>
 
 /* Cheap when filtered out. The line is made printable (no control characters of outside text). */
-PTM_PRINTF(4, 5) void ptmi_log(ptm_ctx *ctx, ptm_log_level level, const char *module, const char *fmt, ...);
+PTM_PRINTF(4, 5)
+void ptmi_log(ptm_ctx *ctx, ptm_log_level level, const char *module, const char *fmt, ...);
 
 /* A task of the progress display. begin returns its number; all calls are no-ops without a sink. */
 uint64_t ptmi_task_begin(ptm_ctx *ctx, ptm_task_kind kind, const char *hub, const char *name,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * url.h - URLs: parts, joining, origins, rewriting, and the reduction of a hub's link to what git can clone. Pure; thread-safe.
- * It stands in base, not in net, because git, hubs and the catalogue need it without any HTTP.
+ * url.h - URLs: parts, joining, origins, rewriting, and the reduction of a hub's link to what git
+ * can clone. Pure; thread-safe. It stands in base, not in net, because git, hubs and the catalogue
+ * need it without any HTTP.
  */
 #pragma once
 
@@ -10,7 +11,8 @@
 
 #include <ptm/err.h>
 
-/* Parts of an absolute http(s) URL; strings owned by the struct. */
+/* Parts of an absolute http(s) URL; strings owned by the struct. "user:password@" and "#fragment"
+ * are not kept. */
 struct ptmi_url {
     char *scheme; /* lower case */
     char *host;   /* lower case, brackets of IPv6 kept */
@@ -18,11 +20,17 @@ struct ptmi_url {
     char *path;   /* "/..." as written; "/" when empty */
     char *query;  /* without '?', or NULL */
 };
+/* PTM_EFORMAT, PTM_ELIMIT, PTM_ENOMEM. Spaces, controls and backslashes are refused: programs
+ * differ about them. */
 PTM_MUST_USE ptm_rc ptmi_url_parse(const char *text, struct ptmi_url *out, struct ptm_err *err);
 void ptmi_url_clear(struct ptmi_url *url);
+/* "scheme://host", with ":port" where it is not the scheme's own; malloc'ed, NULL when out of
+ * memory. */
+char *ptmi_url_origin(const struct ptmi_url *url);
 /* Same scheme, host and port. Either may be unparseable: then false. */
 bool ptmi_url_same_origin(const char *a, const char *b);
-/* Resolves a Location header against base; malloc'ed. Only http and https come out; https to http is PTM_EUNSAFE. */
+/* Resolves a Location header against base; malloc'ed. Only http and https come out; https to http
+ * is PTM_EUNSAFE. */
 PTM_MUST_USE ptm_rc ptmi_url_join(const char *base, const char *location, char **out,
                                   struct ptm_err *err);
 /* Percent-encodes one path segment (keep_slash: a path); malloc'ed. */
@@ -31,10 +39,15 @@ char *ptmi_url_encode(const char *text, bool keep_slash);
 char *ptmi_url_decode(const char *text);
 /* Replaces or adds one query parameter; malloc'ed. */
 char *ptmi_url_set_param(const char *url, const char *name, const char *value);
-/* URL without user:password@ and with values of query parameters that look like signatures or tokens as ***, for messages; malloc'ed. */
+/* URL without user:password@ and with values of query parameters that look like signatures or
+ * tokens as ***, for messages; malloc'ed. */
 char *ptmi_url_redact(const char *url);
 
-/* Rewriting rules (DESIGN 4): immutable once built; the longest FROM wins. */
+/*
+ * Rewriting rules (DESIGN 4): immutable once built; the longest FROM wins, undo goes by the longest
+ * TO. A bare host gets a "/" on both sides, so that the rules mean the same to git's insteadOf; a
+ * second rule for a FROM replaces the first.
+ */
 struct ptmi_rewrite {
     char **from;
     char **to;
@@ -44,12 +57,16 @@ PTM_MUST_USE ptm_rc ptmi_rewrite_add(struct ptmi_rewrite *rules, const char *fro
                                      struct ptm_err *err);
 void ptmi_rewrite_clear(struct ptmi_rewrite *rules);
 char *ptmi_rewrite_apply(const struct ptmi_rewrite *rules, const char *url); /* malloc'ed, always */
-char *ptmi_rewrite_undo(const struct ptmi_rewrite *rules, const char *url);  /* back to the original; malloc'ed */
+char *ptmi_rewrite_undo(const struct ptmi_rewrite *rules,
+                        const char *url); /* back to the original; malloc'ed */
 
 /*
- * Reduces a link to a repository (DESIGN 3): scheme, host, ".git", trailing "/", "/tree/...", "/blob/..." taken off. One path component:
- * author is the host. clone_url is "scheme://host/author/repo". PTM_ENOTCLONABLE with the reason when the link names no repository
- * (a web page, a gist, an owner alone on a forge), PTM_EUNSAFE when a part may not become a path. Strings owned by the struct.
+ * Reduces a link to a repository (DESIGN 3): scheme, host, ".git", trailing "/", "/tree/...",
+ * "/blob/..." taken off. One path component: author is the host. clone_url is
+ * "scheme://host/author/repo"; known forges by https, on other hosts a ".git" at the end stays.
+ * Groups of GitLab (a/b/c): author a, name "b.c". PTM_ENOTCLONABLE with the reason when the link
+ * names no repository (a web page, a gist, an owner alone on a forge), PTM_EUNSAFE when a part may
+ * not become a path. Takes original URLs, never rewritten ones. Strings owned by the struct.
  */
 struct ptmi_repo_ref {
     char *clone_url;
