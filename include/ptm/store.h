@@ -72,6 +72,12 @@ PTM_API PTM_MUST_USE ptm_rc ptm_store_link(ptm_store *store, const char *oid, co
 /* Hashes one object again: PTM_OK, PTM_ENOENT, PTM_ECORRUPT. */
 PTM_API PTM_MUST_USE ptm_rc ptm_store_verify(ptm_store *store, const char *oid, struct ptm_err *err);
 
+/*
+ * Takes an object out of the store, so that a damaged one can be fetched again; absent is fine. Hard links that work trees have to it
+ * keep their bytes: link the new object over them.
+ */
+PTM_API PTM_MUST_USE ptm_rc ptm_store_remove(ptm_store *store, const char *oid, struct ptm_err *err);
+
 /* Every object, in no order; anything but PTM_OK from fn ends the walk with it. */
 typedef ptm_rc (*ptm_store_each_fn)(void *arg, const char *oid, int64_t size, struct ptm_err *err);
 PTM_API PTM_MUST_USE ptm_rc ptm_store_each(ptm_store *store, ptm_store_each_fn fn, void *arg,

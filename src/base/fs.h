@@ -60,3 +60,5 @@ PTM_MUST_USE ptm_rc ptmi_lock_take(ptm_ctx *ctx, const char *path, ptmi_lock **o
 PTM_MUST_USE ptm_rc ptmi_lock_try(ptm_ctx *ctx, const char *path, ptmi_lock **out,
                                   struct ptm_err *err);
 void ptmi_lock_release(ptmi_lock *lock); /* NULL is a no-op; the file stays */
+/* Releases and removes the file, so that a folder of many short-lived locks does not grow: who waits for it makes a new one. */
+void ptmi_lock_remove(ptmi_lock *lock);

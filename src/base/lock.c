@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,22 +92,40 @@ static ptm_rc open_lock(const char *path, ptmi_lock **out, struct ptm_err *err)
 
 PTM_DEFINE_CLEANUP(release_lock, ptmi_lock *, ptmi_lock_release)
 
-ptm_rc ptmi_lock_take(ptm_ctx *ctx, const char *path, ptmi_lock **out, struct ptm_err *err)
+/* A holder may have removed the file (ptmi_lock_remove) while we waited: then our lock is on a file
+ * nobody else will find. */
+static bool still_names(const ptmi_lock *lock)
 {
-    PTM_AUTO(release_lock) ptmi_lock *lock = NULL;
-    PTM_TRY(open_lock(path, &lock, err));
-    for (long ms = WAIT_FIRST_MS, told = 0; try_once(lock) == EAGAIN; ms += ms / 2) {
-        if (!told) tell_wait(ctx, lock);
-        told = 1;
+    struct stat ours, named;
+    return fstat(lock->fd, &ours) == 0 && stat(lock->path, &named) == 0 &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+static ptm_rc wait_for(ptm_ctx *ctx, ptmi_lock *lock, bool *told, struct ptm_err *err)
+{
+    for (long ms = WAIT_FIRST_MS; try_once(lock) == EAGAIN; ms += ms / 2) {
+        if (!*told) tell_wait(ctx, lock);
+        *told = true;
         if (ptm_ctx_canceled(ctx))
-            return ptm_err_set(err, PTM_ECANCELED, "interrupted while waiting for %s", path);
+            return ptm_err_set(err, PTM_ECANCELED, "interrupted while waiting for %s", lock->path);
         if (ms > WAIT_MAX_MS) ms = WAIT_MAX_MS;
         struct timespec pause = {.tv_nsec = ms * 1000000};
         (void)nanosleep(&pause, NULL);
     }
-    note_holder(ctx, lock);
-    *out = ptm_steal(&lock);
     return PTM_OK;
+}
+
+ptm_rc ptmi_lock_take(ptm_ctx *ctx, const char *path, ptmi_lock **out, struct ptm_err *err)
+{
+    for (bool told = false;;) {
+        PTM_AUTO(release_lock) ptmi_lock *lock = NULL;
+        PTM_TRY(open_lock(path, &lock, err));
+        PTM_TRY(wait_for(ctx, lock, &told, err));
+        if (!still_names(lock)) continue;
+        note_holder(ctx, lock);
+        *out = ptm_steal(&lock);
+        return PTM_OK;
+    }
 }
 
 ptm_rc ptmi_lock_try(ptm_ctx *ctx, const char *path, ptmi_lock **out, struct ptm_err *err)
@@ -115,9 +134,17 @@ ptm_rc ptmi_lock_try(ptm_ctx *ctx, const char *path, ptmi_lock **out, struct ptm
     PTM_TRY(open_lock(path, &lock, err));
     if (try_once(lock) == EAGAIN)
         return ptm_err_set(err, PTM_EBUSY, "%s: held by process %ld", path, holder_of(lock));
+    if (!still_names(lock)) return ptm_err_set(err, PTM_EBUSY, "%s: was in use just now", path);
     note_holder(ctx, lock);
     *out = ptm_steal(&lock);
     return PTM_OK;
+}
+
+void ptmi_lock_remove(ptmi_lock *lock)
+{
+    if (!lock) return;
+    (void)unlink(lock->path); /* while we hold it: see still_names() */
+    ptmi_lock_release(lock);
 }
 
 void ptmi_lock_release(ptmi_lock *lock)
