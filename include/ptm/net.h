@@ -97,6 +97,12 @@ PTM_API PTM_MUST_USE ptm_rc ptm_net_perform(ptm_net *net, const struct ptm_net_r
 PTM_API bool ptm_net_header(const struct ptm_net_response *response, const char *name, char *buf,
                             size_t buf_size);
 
+/*
+ * A URL that an answer named (next-page link, LFS href), mapped back to its original form where rewriting is in force;
+ * malloc'ed, NULL when out of memory.
+ */
+PTM_API char *ptm_net_original(const ptm_net *net, const char *url);
+
 struct ptm_net_download {
     size_t size;               /* PTM_NET_DOWNLOAD_INIT */
     const char *url;

@@ -96,6 +96,9 @@ struct ptmi_hub_ops {
     /* Reads a clone: dir is the work tree (hostile), repo_path the model's own part of it or NULL. NULL: ptmi_card_describe(). Any thread. */
     ptm_rc (*describe)(const char *dir, const char *repo_path, struct ptmi_arena *arena,
                        struct ptmi_facts *out, struct ptm_err *err);
+    /* One model by name, at a revision (NULL: default branch): delivers it by sink->model as list() would. NULL: the hub cannot. */
+    ptm_rc (*one)(const struct ptmi_hub_env *env, const char *id, const char *rev,
+                  const struct ptmi_hub_sink *sink, struct ptm_err *err);
     /* attempt-th other source of a large file (path within the repository) that its LFS server lost. *out_url stays NULL when there is none. May be NULL. Any thread. */
     ptm_rc (*source)(const char *path, const char *oid, int attempt, char **out_url,
                      struct ptm_err *err);

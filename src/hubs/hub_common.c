@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hub_common.c - what several hubs need: data sets and papers without doubles, the repository
+ * behind a link, one GET into memory. What a link or an id means is card.c's and url.c's business.
+ */
+#include "hubs_priv.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/path.h"
+#include "../base/str.h"
+#include "../base/url.h"
+
+void ptmi_found_add(struct ptmi_found *found, const struct ptm_dataset *dataset)
+{
+    for (size_t i = 0; i < found->n_datasets; i++)
+        if (ptmi_str_eq(found->datasets[i].name, dataset->name)) return;
+    if (found->n_datasets >= PTM_LIMIT_FACTS) return;
+    if (found->n_datasets == found->cap_datasets) {
+        size_t cap = found->cap_datasets ? found->cap_datasets * 2 : 8;
+        struct ptm_dataset *grown = ptmi_arena_alloc(found->arena, cap * sizeof *grown);
+        if (!grown) {
+            found->failed = true;
+            return;
+        }
+        if (found->n_datasets) memcpy(grown, found->datasets, found->n_datasets * sizeof *grown);
+        found->datasets = grown;
+        found->cap_datasets = cap;
+    }
+    found->datasets[found->n_datasets++] = *dataset;
+}
+
+void ptmi_found_dataset(struct ptmi_found *found, const char *id)
+{
+    struct ptm_dataset dataset = {0};
+    if (!id || !*id) return;
+    if (!ptmi_card_dataset_link(id, found->arena, &dataset) &&
+        !ptmi_card_hf_dataset(id, found->arena, &dataset)) {
+        /* Free text in a card ("in-house recordings") is still what the model says of its data; an
+         * essay is not a name. */
+        size_t len = strlen(id);
+        if (len > PTM_LIMIT_NAME || !ptmi_str_is_text(id, len) || strpbrk(id, "\r\n\t")) return;
+        dataset = (struct ptm_dataset){.name = id};
+    }
+    ptmi_found_add(found, &dataset);
+}
+
+void ptmi_found_paper(struct ptmi_found *found, const char *link)
+{
+    const char *doi = link ? ptmi_card_doi(link, found->arena) : NULL;
+    if (!doi || found->papers.n >= PTM_LIMIT_FACTS) return;
+    if (!ptmi_arena_list_add_new(found->arena, &found->papers, doi)) found->failed = true;
+}
+
+void ptmi_found_adopt(struct ptmi_found *found, const struct ptmi_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_datasets; i++) ptmi_found_add(found, &facts->datasets[i]);
+    for (size_t i = 0; i < facts->n_paper_dois && found->papers.n < PTM_LIMIT_FACTS; i++)
+        if (!ptmi_arena_list_add_new(found->arena, &found->papers, facts->paper_dois[i]))
+            found->failed = true;
+}
+
+const char *ptmi_doi_in(const char *text, struct ptmi_arena *arena)
+{
+    for (const char *at = text; (at = strstr(at, "10.")); at += 3) {
+        if (at > text && (isalnum((unsigned char)at[-1]) || at[-1] == '.')) continue;
+        size_t digits = strspn(at + 3, "0123456789");
+        if (digits < 4 || digits > 9 || at[3 + digits] != '/') continue;
+        size_t len = strcspn(at, "?#&\"'<>{}, \t\r\n");
+        while (len && strchr("/.;)", at[len - 1])) len--;
+        if (len <= 4 + digits || len > PTM_LIMIT_NAME) continue;
+        const char *doi = ptmi_arena_strndup(arena, at, len);
+        return doi ? ptmi_card_doi(ptmi_arena_printf(arena, "doi:%s", doi), arena) : NULL;
+    }
+    return NULL;
+}
+
+/* "https://host/owner/repo" less its last part, as the reference names an owner's page. */
+static const char *less_last_part(const char *url, struct ptmi_arena *arena)
+{
+    const char *slash = strrchr(url, '/');
+    return slash ? ptmi_arena_strndup(arena, url, (size_t)(slash - url)) : NULL;
+}
+
+/* Owner of a link that git cannot clone: its host. */
+static bool owner_is_host(const char *link, struct ptmi_arena *arena, struct ptm_model *out)
+{
+    struct ptmi_url url = {0};
+    if (ptmi_url_parse(link, &url, NULL) == PTM_OK) {
+        out->owner = ptmi_arena_strdup(arena, url.host);
+        out->owner_url = ptmi_arena_printf(arena, "%s://%s/", url.scheme, url.host);
+    }
+    ptmi_url_clear(&url);
+    return true;
+}
+
+/* The folder a link points into; of a file (/blob/) the one that holds it. NULL: the whole
+ * repository. */
+static const char *part_of(const char *link, const char *subpath, struct ptmi_arena *arena)
+{
+    const char *slash = strstr(link, "/blob/") ? strrchr(subpath, '/') : subpath + strlen(subpath);
+    const char *part = slash ? ptmi_arena_strndup(arena, subpath, (size_t)(slash - subpath)) : NULL;
+    return part && ptmi_path_check_relative(part, NULL) == PTM_OK ? part : NULL;
+}
+
+bool ptmi_hub_link(const char *link, struct ptmi_arena *arena, struct ptm_model *out)
+{
+    if (!link || !*link) {
+        out->not_clonable = "the hub gives no link for it";
+        return true;
+    }
+    out->url = link;
+    struct ptmi_repo_ref ref = {0};
+    struct ptm_err why = {0};
+    if (ptmi_url_to_repo(link, &ref, &why) != PTM_OK) {
+        ptmi_repo_ref_clear(&ref);
+        out->not_clonable = ptmi_arena_strdup(arena, why.msg);
+        return owner_is_host(link, arena, out) && out->not_clonable;
+    }
+    out->clone_url = ptmi_arena_strdup(arena, ref.clone_url);
+    out->owner = ptmi_arena_strdup(arena, ref.author);
+    out->owner_url = out->clone_url ? less_last_part(out->clone_url, arena) : NULL;
+    out->repo_path = ref.subpath ? part_of(link, ref.subpath, arena) : NULL;
+    ptmi_repo_ref_clear(&ref);
+    return out->clone_url && out->owner && out->owner_url;
+}
+
+ptm_rc ptmi_hub_get(const struct ptmi_hub_env *env, const char *url, const char *const *headers,
+                    size_t n_headers, size_t max, struct ptm_net_response *out, struct ptm_err *err)
+{
+    struct ptm_net_request request = PTM_NET_REQUEST_INIT;
+    request.url = url;
+    request.headers = headers;
+    request.n_headers = n_headers;
+    request.max_body = max;
+    return ptm_net_perform(env->net, &request, out, err);
+}
+
+const char *ptmi_hub_trim(const char *data, size_t len, size_t *out_len)
+{
+    if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) data += 3, len -= 3;
+    while (len && strchr(" \t\r\n", *data) && *data) data++, len--;
+    while (len && strchr(" \t\r\n", data[len - 1]) && data[len - 1]) len--;
+    *out_len = len;
+    return data;
+}
