@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * describe.c - what a clone tells of the models in it: newest commit, README, config. Reading is the hub's (or the shared card reader's) part;
- * this file finds the models of a repository and keeps what was read.
+ * describe.c - what a clone tells of the models in it: newest commit, README, config. Reading is
+ * the hub's (or the shared card reader's) part; this file finds the models of a repository and
+ * keeps what was read.
  */
 #include <string.h>
 
@@ -40,7 +41,8 @@ static ptm_rc collect(void *arg, const struct ptmi_model_row *row, struct ptm_er
 {
     struct rows *rows = arg;
     if (rows->n >= PTM_LIMIT_ITEMS)
-        return ptm_err_set(err, PTM_ELIMIT, "more than %d models in one repository", PTM_LIMIT_ITEMS);
+        return ptm_err_set(err, PTM_ELIMIT, "more than %d models in one repository",
+                           PTM_LIMIT_ITEMS);
     if (rows->n == rows->cap) PTM_TRY(grow(rows, err));
     rows->ids[rows->n] = row->id;
     rows->paths[rows->n] = ptmi_arena_strdup(&rows->arena, row->repo_path);

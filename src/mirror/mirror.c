@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mirror.c - the mirror object: everything a harvest needs, opened once; folders, locks and the account of failures. What the steps
- * do stands in the other files of this room.
+ * mirror.c - the mirror object: everything a harvest needs, opened once; folders, locks and the
+ * account of failures. What the steps do stands in the other files of this room.
  */
 #include "mirror.h"
 
@@ -49,7 +49,8 @@ static int default_jobs(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (cores < 2) cores = 2;
-    return cores > 16 ? 32 : (int)(2 * cores); /* clones wait for the network more than they compute */
+    return cores > 16 ? 32
+                      : (int)(2 * cores); /* clones wait for the network more than they compute */
 }
 
 ptm_rc ptmi_mirror_open(ptm_ctx *ctx, const struct ptmi_mirror_opts *opts, ptmi_mirror **out,
@@ -113,8 +114,8 @@ ptm_rc ptmi_mirror_lock(ptmi_mirror *mirror, const char *what, ptmi_lock **out, 
     return ptmi_lock_take(mirror->ctx, path, out, err);
 }
 
-/* A lock file for each repository would be millions of files. 4,096 shared ones make two clones wait for one another once in a
-   blue moon, and that costs nothing but the wait. */
+/* A lock file for each repository would be millions of files. 4,096 shared ones make two clones
+   wait for one another once in a blue moon, and that costs nothing but the wait. */
 ptm_rc ptmi_mirror_lock_repo(ptmi_mirror *mirror, const char *dir, ptmi_lock **out,
                              struct ptm_err *err)
 {
@@ -151,7 +152,9 @@ ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id, co
 ptm_rc ptmi_mirror_setup(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, struct ptm_err *err)
 {
     static const char *const folders[] = {
-        "repos", "json/metadata/models", "html/metadata/models",
+        "repos",
+        "json/metadata/models",
+        "html/metadata/models",
     };
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         PTM_AUTO(ptmi_freep) char *path = ptmi_mirror_hub_path(mirror, hub->name, folders[i]);

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mirror_clone.c - clones or updates the chosen repositories with their large files, in parallel, and describes what is in them.
- * A failure of one repository is a row of the catalogue; what would fail for all (disk full, cancelled) ends the step.
+ * mirror_clone.c - clones or updates the chosen repositories with their large files, in parallel,
+ * and describes what is in them. A failure of one repository is a row of the catalogue; what would
+ * fail for all (disk full, cancelled) ends the step.
  */
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/pool.h"
 #include "../base/str.h"
 #include "mirror_priv.h"
 
 PTM_DEFINE_CLEANUP(pool_freep, ptmi_pool *, ptmi_pool_free)
+
+/* Tries of git after the first, and the first pause's upper bound; it doubles (full jitter). */
+#define GIT_RETRIES 3
+#define GIT_RETRY_MS 2000u
 
 /* The step. lock guards what follows it; the rest is set before the first job. */
 struct step {
@@ -32,7 +39,7 @@ struct job {
     struct step *step;
     int64_t repo;
     char *url, *author, *name, *ref;
-    char *label;  /* AUTHOR/NAME: how failures and progress name it */
+    char *label; /* AUTHOR/NAME: how failures and progress name it */
     char *dir;
     struct ptm_err note; /* an error while keeping the account, found on a transfer thread */
     ptm_rc note_rc;
@@ -73,10 +80,11 @@ static ptm_rc fail(struct step *step, const char *id, const char *stage, const c
     return ptmi_mirror_fail(step->mirror, step->hub->name, id, stage, url, why, err);
 }
 
-/* --- large files ------------------------------------------------------------------------------------ */
+/* --- large files
+ * ------------------------------------------------------------------------------------ */
 
-static ptm_rc other_source(void *arg, const char *path, const char *oid, int attempt, char **out_url,
-                           struct ptm_err *err)
+static ptm_rc other_source(void *arg, const char *path, const char *oid, int attempt,
+                           char **out_url, struct ptm_err *err)
 {
     const struct job *job = arg;
     return job->step->hub->source(path, oid, attempt, out_url, err);
@@ -85,12 +93,18 @@ static ptm_rc other_source(void *arg, const char *path, const char *oid, int att
 static const char *outcome_name(ptmi_lfs_outcome outcome)
 {
     switch (outcome) {
-    case PTMI_LFS_PRESENT: return "present";
-    case PTMI_LFS_FETCHED: return "fetched";
-    case PTMI_LFS_ELSEWHERE: return "elsewhere";
-    case PTMI_LFS_LOST: return "lost";
-    case PTMI_LFS_SKIPPED: return "skipped";
-    case PTMI_LFS_FAILED: break;
+    case PTMI_LFS_PRESENT:
+        return "present";
+    case PTMI_LFS_FETCHED:
+        return "fetched";
+    case PTMI_LFS_ELSEWHERE:
+        return "elsewhere";
+    case PTMI_LFS_LOST:
+        return "lost";
+    case PTMI_LFS_SKIPPED:
+        return "skipped";
+    case PTMI_LFS_FAILED:
+        break;
     }
     return "failed";
 }
@@ -111,11 +125,11 @@ static ptm_rc keep_object(struct job *job, const char *path, const struct ptmi_l
     PTM_TRY(ptmi_catalog_put_large(mirror->catalog, job->repo, &row, err));
     PTM_AUTO(ptmi_freep) char *id = ptmi_str_printf("%s:%s", job->label, path);
     if (!id) return ptm_err_set(err, PTM_ENOMEM, "%s", path);
-    if (outcome == PTMI_LFS_FAILED && why)
-        return fail(job->step, id, "large", job->url, why, err);
+    if (outcome == PTMI_LFS_FAILED && why) return fail(job->step, id, "large", job->url, why, err);
     if (outcome == PTMI_LFS_LOST)
-        ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror", "%s/%s: lost upstream, its pointer is kept%s%s",
-                 job->step->hub->name, id, why ? ": " : "", why ? why->msg : "");
+        ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
+                 "%s/%s: lost upstream, its pointer is kept%s%s", job->step->hub->name, id,
+                 why ? ": " : "", why ? why->msg : "");
     return ptmi_catalog_clear_failure(mirror->catalog, job->step->hub->name, id, "large", err);
 }
 
@@ -162,11 +176,12 @@ static ptm_rc large_files(struct job *job, struct ptmi_lfs_report *out, struct p
     return ptmi_catalog_large_end(mirror->catalog, job->repo, err);
 }
 
-/* --- one repository --------------------------------------------------------------------------------- */
+/* --- one repository
+ * --------------------------------------------------------------------------------- */
 
-/* Brings the clone to what upstream has. *out_new: it was not here before. */
-static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
-                        struct ptm_err *err)
+/* Brings the clone to what upstream has, one try. *out_new: it was not here before. */
+static ptm_rc try_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
+                      struct ptm_err *err)
 {
     struct step *step = job->step;
     ptmi_mirror *mirror = step->mirror;
@@ -181,14 +196,33 @@ static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_n
     };
     *out_new = !ptmi_fs_exists(job->dir);
     if (*out_new) {
-        PTM_AUTO(ptmi_freep) char *parent =
+        PTM_AUTO(ptmi_freep)
+        char *parent =
             ptmi_str_printf("%s/%s/repos/%s", mirror->root, step->hub->name, job->author);
         if (!parent) return ptm_err_set(err, PTM_ENOMEM, "%s", job->label);
         PTM_TRY(ptmi_fs_mkdirs(parent, err));
         return ptmi_git_clone(mirror->git, &what, out, err);
     }
-    if (mirror->opts.no_update || mirror->opts.net.offline) return ptmi_git_head(job->dir, out, err);
+    if (mirror->opts.no_update || mirror->opts.net.offline)
+        return ptmi_git_head(job->dir, out, err);
     return ptmi_git_update(mirror->git, &what, out, err);
+}
+
+/* A server that stumbles once must not cost a repository: git itself never tries again. */
+static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
+                        struct ptm_err *err)
+{
+    ptm_ctx *ctx = job->step->mirror->ctx;
+    for (int try = 0;; try++) {
+        struct ptm_err why = {0};
+        ptm_rc rc = try_git(job, out, out_new, &why);
+        if (rc == PTM_OK) return PTM_OK;
+        if (err) *err = why;
+        if (!why.retryable || try == GIT_RETRIES || stopped(job->step)) return rc;
+        int64_t until = ptmi_clock_ms() + ptmi_clock_random(GIT_RETRY_MS << try);
+        ptmi_log(ctx, PTM_LOG_INFO, "mirror", "%s: %s; trying again", job->label, why.msg);
+        while (ptmi_clock_ms() < until && !stopped(job->step)) usleep(50 * 1000);
+    }
 }
 
 static ptm_rc keep_repo(struct job *job, const struct ptmi_git_state *state,
@@ -219,7 +253,8 @@ static ptm_rc leave_alone(struct job *job, const struct ptm_err *why, struct ptm
 {
     struct step *step = job->step;
     count(step, &step->report->left_alone);
-    return ptmi_mirror_fail(step->mirror, step->hub->name, job->label, "update", job->url, why, err);
+    return ptmi_mirror_fail(step->mirror, step->hub->name, job->label, "update", job->url, why,
+                            err);
 }
 
 static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
@@ -242,14 +277,16 @@ static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
     PTM_TRY(keep_repo(job, &state, &large, err));
     PTM_TRY(ptmi_mirror_describe(mirror, step->hub, job->repo, job->dir, state.sha, err));
     PTM_TRY(ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "clone", err));
-    PTM_TRY(ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "update", err));
-    count(step, is_new ? &step->report->cloned
+    PTM_TRY(
+        ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "update", err));
+    count(step, is_new          ? &step->report->cloned
                 : state.changed ? &step->report->updated
                                 : &step->report->unchanged);
     return PTM_OK;
 }
 
-/* The commit of a repository that could not be cloned, where the server still tells it (DESIGN 3). */
+/* The commit of a repository that could not be cloned, where the server still tells it (DESIGN 3).
+ */
 struct remote_sha {
     struct job *job;
     char sha[41];
@@ -268,7 +305,8 @@ static ptm_rc ask_remote_sha(struct job *job, ptm_rc why, struct ptm_err *err)
     struct step *step = job->step;
     struct remote_sha remote = {.job = job};
     struct ptm_err ignored = {0};
-    bool worth = why == PTM_EGIT || why == PTM_ECORRUPT || why == PTM_ETIMEOUT || why == PTM_EUNSAFE;
+    bool worth =
+        why == PTM_EGIT || why == PTM_ECORRUPT || why == PTM_ETIMEOUT || why == PTM_EUNSAFE;
     if (!worth || ptmi_fs_exists(job->dir)) return PTM_OK;
     if (ptmi_git_ls_remote(step->mirror->git, job->url, job->ref, remote.sha, &ignored) < 0)
         return PTM_OK;
@@ -360,8 +398,10 @@ ptm_rc ptmi_mirror_clone(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, co
     PTM_AUTO(pool_freep) ptmi_pool *pool = NULL;
     PTM_TRY(ptmi_pool_new(mirror->jobs, &pool, err));
     step.pool = pool;
-    step.task = ptmi_task_begin(mirror->ctx, PTM_TASK_STEP, hub->name, "clone", out->selected.repos);
-    ptm_rc rc = ptmi_catalog_each_chosen(mirror->catalog, hub->name, mirror->run, submit, &step, err);
+    step.task =
+        ptmi_task_begin(mirror->ctx, PTM_TASK_STEP, hub->name, "clone", out->selected.repos);
+    ptm_rc rc =
+        ptmi_catalog_each_chosen(mirror->catalog, hub->name, mirror->run, submit, &step, err);
     ptmi_pool_drain(pool);
     if (step.fatal != PTM_OK) {
         rc = step.fatal;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mirror_export.c - the files of a hub made from the catalogue: its own metadata, HTML, and the standard records. */
+/* mirror_export.c - the files of a hub made from the catalogue: its own metadata, HTML, and the
+ * standard records. */
 #include "../base/log.h"
 #include "../base/str.h"
 #include "mirror_priv.h"

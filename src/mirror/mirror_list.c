@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mirror_list.c - a hub's list into the catalogue: stands between the hub (which knows no catalogue) and the catalogue (which knows no hub).
- * Gives hubs their checkouts. What is exported from it stands in mirror_export.c.
+ * mirror_list.c - a hub's list into the catalogue: stands between the hub (which knows no
+ * catalogue) and the catalogue (which knows no hub). Gives hubs their checkouts. What is exported
+ * from it stands in mirror_export.c.
  */
 #include <string.h>
 
@@ -10,8 +11,8 @@
 #include "../base/str.h"
 #include "mirror_priv.h"
 
-/* How many records a transaction of a hub without resume tokens holds: a kill costs no more than these, and writers of other
-   processes never wait long. */
+/* How many records a transaction of a hub without resume tokens holds: a kill costs no more than
+   these, and writers of other processes never wait long. */
 #define RECORDS_PER_TRANSACTION 200
 
 struct feed {
@@ -56,8 +57,9 @@ static ptm_rc repo_of(struct feed *feed, const struct ptm_model *model, int64_t 
     struct ptm_err why = {0};
     ptm_rc rc = ptmi_url_to_repo(model->clone_url, &ref, &why);
     if (rc == PTM_OK)
-        rc = ptmi_catalog_put_repo(feed->mirror->catalog, feed->hub->name, ref.clone_url, ref.author,
-                                   ref.name, feed->rev ? feed->rev : model->repo_ref, out, &why);
+        rc =
+            ptmi_catalog_put_repo(feed->mirror->catalog, feed->hub->name, ref.clone_url, ref.author,
+                                  ref.name, feed->rev ? feed->rev : model->repo_ref, out, &why);
     if (rc == PTM_OK) return PTM_OK;
     if (ptmi_mirror_is_fatal(rc)) {
         if (err) *err = why;
@@ -72,7 +74,8 @@ static ptm_rc on_model(void *arg, const struct ptm_model *model, struct ptm_err 
     int64_t repo = 0;
     PTM_TRY(repo_of(feed, model, &repo, err));
     if (feed->one)
-        PTM_TRY(ptmi_catalog_put_model_one(feed->mirror->catalog, feed->hub->name, model, repo, err));
+        PTM_TRY(
+            ptmi_catalog_put_model_one(feed->mirror->catalog, feed->hub->name, model, repo, err));
     else
         PTM_TRY(ptmi_catalog_put_model(feed->mirror->catalog, feed->listing.id, model, repo, err));
     feed->models++;
@@ -134,7 +137,8 @@ static ptm_rc on_checkout(void *arg, const char *url, const char *ref, char **ou
     PTM_TRY(ptmi_url_to_repo(url, &repo_ref, err));
     PTM_TRY(ptmi_catalog_put_repo(mirror->catalog, feed->hub->name, repo_ref.clone_url,
                                   repo_ref.author, repo_ref.name, ref, &repo, err));
-    PTM_TRY(ptmi_mirror_repo_path(mirror, feed->hub->name, repo_ref.author, repo_ref.name, &dir, err));
+    PTM_TRY(
+        ptmi_mirror_repo_path(mirror, feed->hub->name, repo_ref.author, repo_ref.name, &dir, err));
     parent = ptmi_str_printf("%s/%s/repos/%s", mirror->root, feed->hub->name, repo_ref.author);
     label = ptmi_str_printf("%s/%s", repo_ref.author, repo_ref.name);
     if (!parent || !label) return ptm_err_set(err, PTM_ENOMEM, "%s", url);
@@ -150,8 +154,10 @@ static ptm_rc on_checkout(void *arg, const char *url, const char *ref, char **ou
         .label = label,
     };
     struct ptmi_git_state state = {0};
-    if (ptmi_fs_exists(dir)) PTM_TRY(update_checkout(feed, &what, &state, err));
-    else PTM_TRY(ptmi_git_clone(mirror->git, &what, &state, err));
+    if (ptmi_fs_exists(dir))
+        PTM_TRY(update_checkout(feed, &what, &state, err));
+    else
+        PTM_TRY(ptmi_git_clone(mirror->git, &what, &state, err));
     sha = ptmi_str_printf("%s", state.sha);
     if (!sha) return ptm_err_set(err, PTM_ENOMEM, "%s", url);
     *out_dir = ptm_steal(&dir);
@@ -184,14 +190,16 @@ static void fill_env(struct feed *feed, struct ptmi_hub_env *env, struct ptmi_hu
     };
 }
 
-/* What was asked of the listing: an unfinished one is only taken up when the same is asked again. */
+/* What was asked of the listing: an unfinished one is only taken up when the same is asked again.
+ */
 static char *listing_params(const ptmi_mirror *mirror, const struct ptmi_hub_ops *hub)
 {
     return ptmi_str_printf("abi=%d siblings=%d pages=%s", hub->abi, !mirror->opts.no_siblings,
                            mirror->opts.pages_dir ? mirror->opts.pages_dir : "");
 }
 
-/* Runs op (the hub's list or parse, whichever delivers the records) as one listing of the catalogue. */
+/* Runs op (the hub's list or parse, whichever delivers the records) as one listing of the
+ * catalogue. */
 static ptm_rc records_pass(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, const char *step,
                            ptm_rc (*op)(const struct ptmi_hub_env *, const struct ptmi_hub_sink *,
                                         struct ptm_err *),

@@ -9,7 +9,7 @@
 PTM_DEFINE_CLEANUP(ptmi_lock_releasep, ptmi_lock *, ptmi_lock_release)
 
 struct ptmi_mirror {
-    ptm_ctx *ctx; /* borrowed */
+    ptm_ctx *ctx;                 /* borrowed */
     struct ptmi_mirror_opts opts; /* strings borrowed from the caller until close */
     char *root;
     char *tmp;
@@ -37,7 +37,8 @@ PTM_MUST_USE ptm_rc ptmi_mirror_lock_repo(ptmi_mirror *mirror, const char *dir, 
 PTM_MUST_USE ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id,
                                      const char *stage, const char *url, const struct ptm_err *why,
                                      struct ptm_err *err);
-/* Does this error end the whole run (disk full, cancelled, catalogue broken, out of memory), or one item only? */
+/* Does this error end the whole run (disk full, cancelled, catalogue broken, out of memory), or one
+ * item only? */
 bool ptmi_mirror_is_fatal(ptm_rc rc);
 
 /* mirror_list.c: fetch and parse a hub's list into the catalogue. */
@@ -48,7 +49,8 @@ PTM_MUST_USE ptm_rc ptmi_mirror_parse(ptmi_mirror *mirror, const struct ptmi_hub
 PTM_MUST_USE ptm_rc ptmi_mirror_list_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                          const char *id, const char *rev, struct ptmi_report *out,
                                          struct ptm_err *err);
-/* plan.c: choose, tell what it will take, refuse what cannot fit. *out_go is false for --dry-run and when nothing is to be done. */
+/* plan.c: choose, tell what it will take, refuse what cannot fit. *out_go is false for --dry-run
+ * and when nothing is to be done. */
 PTM_MUST_USE ptm_rc ptmi_mirror_plan(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                      const struct ptmi_select *what, struct ptmi_report *out,
                                      bool *out_go, struct ptm_err *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.c - chooses what is to be cloned, tells what that will take, and stops before it starts when it cannot fit (DESIGN 4).
- * The choice itself is the catalogue's; this file turns options into it and judges the disk.
+ * plan.c - chooses what is to be cloned, tells what that will take, and stops before it starts when
+ * it cannot fit (DESIGN 4). The choice itself is the catalogue's; this file turns options into it
+ * and judges the disk.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 #include "../base/str.h"
 #include "mirror_priv.h"
 
-/* "10%" and "0.1" are shares, "250" is a count (DESIGN 4). The command line has checked the text; a library caller may not have. */
+/* "10%" and "0.1" are shares, "250" is a count (DESIGN 4). The command line has checked the text; a
+ * library caller may not have. */
 static ptm_rc parse_top(const char *top, struct ptmi_select *out, struct ptm_err *err)
 {
     if (!strpbrk(top, "%.")) {
@@ -65,11 +67,12 @@ static void tell(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                  chosen->unknown_size ? " and some of unknown size" : "");
     else
         snprintf(sizes, sizeof sizes, "about %s for a whole harvest of this hub", hub->size);
-    ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
-             "%s: %lld of %lld models chosen: %lld repositories, %lld of them here already%s%s; %s free",
-             hub->name, (long long)chosen->chosen_models, (long long)chosen->models,
-             (long long)chosen->repos, (long long)chosen->present, wanted > 0 ? "; to fetch: " : "",
-             wanted > 0 ? sizes : "", ptmi_str_human_size(free_bytes, have));
+    ptmi_log(
+        mirror->ctx, PTM_LOG_INFO, "mirror",
+        "%s: %lld of %lld models chosen: %lld repositories, %lld of them here already%s%s; %s free",
+        hub->name, (long long)chosen->chosen_models, (long long)chosen->models,
+        (long long)chosen->repos, (long long)chosen->present, wanted > 0 ? "; to fetch: " : "",
+        wanted > 0 ? sizes : "", ptmi_str_human_size(free_bytes, have));
     if (chosen->not_clonable)
         ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
                  "%s: %lld chosen models name no repository that git could clone", hub->name,
@@ -90,10 +93,10 @@ ptm_rc ptmi_mirror_plan(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
     int64_t bytes = opts->lfs.large == PTMI_LARGE_NONE ? 0 : out->selected.bytes;
     if (opts->yes || opts->dry_run || bytes <= free_bytes - opts->keep_free) return PTM_OK;
     char need[32], have[32], keep[32];
-    return ptm_err_set(err, PTM_ENOSPC,
-                       "%s: the listing tells of %s to fetch, %s are free and %s are to stay free; choose less "
-                       "(--top, --filter, --max-size, --large none), use another --root, or go on with --yes",
-                       hub->name, ptmi_str_human_size(bytes, need),
-                       ptmi_str_human_size(free_bytes, have),
-                       ptmi_str_human_size(opts->keep_free, keep));
+    return ptm_err_set(
+        err, PTM_ENOSPC,
+        "%s: the listing tells of %s to fetch, %s are free and %s are to stay free; choose less "
+        "(--top, --filter, --max-size, --large none), use another --root, or go on with --yes",
+        hub->name, ptmi_str_human_size(bytes, need), ptmi_str_human_size(free_bytes, have),
+        ptmi_str_human_size(opts->keep_free, keep));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - the job graph: which steps run for a hub, in which order, and what each needs first. Also one model by name, and trying failures
- * again: both are the same graph with another choice of repositories.
+ * run.c - the job graph: which steps run for a hub, in which order, and what each needs first. Also
+ * one model by name, and trying failures again: both are the same graph with another choice of
+ * repositories.
  */
 #include <string.h>
 
@@ -42,7 +43,8 @@ ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, unsi
         struct ptmi_select what;
         PTM_TRY(ptmi_mirror_selection(mirror, hub, &what, err));
         ptm_rc rc = clone_chosen(mirror, hub, &what, NULL, out, err);
-        /* Interrupted or not: what is here by now is described and exported, so that nothing waits for a next run. */
+        /* Interrupted or not: what is here by now is described and exported, so that nothing waits
+         * for a next run. */
         if (rc < 0 && rc != PTM_ECANCELED) return rc;
         if (rc < 0) {
             struct ptm_err ignored = {0};
@@ -61,20 +63,29 @@ ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub
 {
     *out = (struct ptmi_report){.hub = hub->name};
     PTM_TRY(ptmi_mirror_setup(mirror, hub, err));
-    if (hub->one) PTM_TRY(ptmi_mirror_list_one(mirror, hub, id, rev, out, err));
-    else PTM_TRY(list_and_parse(mirror, hub, PTMI_STEP_CLONE, out, err));
+    if (hub->one)
+        PTM_TRY(ptmi_mirror_list_one(mirror, hub, id, rev, out, err));
+    else
+        PTM_TRY(list_and_parse(mirror, hub, PTMI_STEP_CLONE, out, err));
     struct ptmi_select what = {
-        .hub = hub->name, .run = mirror->run, .count = -1, .share = 1, .names = &id, .n_names = 1,
+        .hub = hub->name,
+        .run = mirror->run,
+        .count = -1,
+        .share = 1,
+        .names = &id,
+        .n_names = 1,
     };
     PTM_TRY(clone_chosen(mirror, hub, &what, rev, out, err));
     if (out->selected.chosen_models == 0)
-        return ptm_err_set(err, PTM_ENOTFOUND, "%s: no model %s in its list; `ptm list %s` renews it",
-                           hub->name, id, hub->name);
+        return ptm_err_set(err, PTM_ENOTFOUND,
+                           "%s: no model %s in its list; `ptm list %s` renews it", hub->name, id,
+                           hub->name);
     if (out->dry_run) return PTM_OK;
     return ptmi_mirror_export(mirror, hub, true, out, err);
 }
 
-/* --- retry -------------------------------------------------------------------------------------------- */
+/* --- retry
+ * -------------------------------------------------------------------------------------------- */
 
 struct again {
     bool all;
@@ -129,8 +140,12 @@ static ptm_rc retry_hub(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, boo
     PTM_TRY(list_and_parse(mirror, hub, steps, out, err));
     if (again.n > 0) {
         struct ptmi_select what = {
-            .hub = hub->name, .run = mirror->run, .count = -1, .share = 1,
-            .urls = again.urls, .n_urls = again.n,
+            .hub = hub->name,
+            .run = mirror->run,
+            .count = -1,
+            .share = 1,
+            .urls = again.urls,
+            .n_urls = again.n,
         };
         PTM_TRY(clone_chosen(mirror, hub, &what, NULL, out, err));
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * split.c - `ptm split`: the chosen repositories' URLs in text files beside the root, for those who drive a cluster of their own. Names
- * and place are the reference program's.
+ * split.c - `ptm split`: the chosen repositories' URLs in text files beside the root, for those who
+ * drive a cluster of their own. Names and place are the reference program's.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,10 +15,10 @@
 
 struct split {
     const char *dir;
-    int64_t left;     /* URLs not written yet */
+    int64_t left; /* URLs not written yet */
     int files_left;
-    int file;         /* number of the open file */
-    int64_t in_file;  /* lines that still go into it */
+    int file;        /* number of the open file */
+    int64_t in_file; /* lines that still go into it */
     ptmi_whole *whole;
 };
 
@@ -27,7 +27,8 @@ static ptm_rc next_file(struct split *split, struct ptm_err *err)
     /* Sizes differ by one at most, the longer ones first. */
     split->in_file = (split->left + split->files_left - 1) / split->files_left;
     split->files_left--;
-    PTM_AUTO(ptmi_freep) char *path = ptmi_str_printf("%s/split_url_%d.txt", split->dir, split->file++);
+    PTM_AUTO(ptmi_freep)
+    char *path = ptmi_str_printf("%s/split_url_%d.txt", split->dir, split->file++);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", split->dir);
     return ptmi_whole_open(path, 0666, &split->whole, err);
 }
@@ -88,7 +89,8 @@ ptm_rc ptmi_mirror_split(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, in
         .left = chosen.repos,
         .files_left = chosen.repos < files ? (int)chosen.repos : files,
     };
-    ptm_rc rc = ptmi_catalog_each_chosen(mirror->catalog, hub->name, mirror->run, write_url, &split, err);
+    ptm_rc rc =
+        ptmi_catalog_each_chosen(mirror->catalog, hub->name, mirror->run, write_url, &split, err);
     ptmi_whole_abort(split.whole);
     if (rc < 0) return rc;
     PTM_TRY(remove_stale(dir, split.file, err));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.c - is everything whole? Every clone by `git fsck` and status, every large file by its hash; is the export there?
- * Reads all bytes there are; changes nothing but the account of failures, from which `ptm retry` mends.
+ * verify.c - is everything whole? Every clone by `git fsck` and status, every large file by its
+ * hash; is the export there? Reads all bytes there are; changes nothing but the account of
+ * failures, from which `ptm retry` mends.
  */
 #include <string.h>
 
@@ -20,7 +21,8 @@ struct verify {
     const struct ptmi_repo *repo; /* whose objects are being read */
 };
 
-static void bad(struct verify *verify, const char *what, const struct ptm_err *why, int64_t *counter)
+static void bad(struct verify *verify, const char *what, const struct ptm_err *why,
+                int64_t *counter)
 {
     ++*counter;
     if (verify->fn) verify->fn(verify->arg, what, why);
@@ -48,7 +50,8 @@ static ptm_rc check_object(void *arg, const char *oid, int64_t size, struct ptm_
     struct verify *verify = arg;
     struct ptm_err why = {0};
     (void)size;
-    if (ptm_ctx_canceled(verify->mirror->ctx)) return ptm_err_set(err, PTM_ECANCELED, "interrupted");
+    if (ptm_ctx_canceled(verify->mirror->ctx))
+        return ptm_err_set(err, PTM_ECANCELED, "interrupted");
     verify->out->objects++;
     ptm_rc rc = ptm_store_verify(verify->mirror->store, oid, &why);
     if (rc == PTM_OK) return PTM_OK;
@@ -56,8 +59,8 @@ static ptm_rc check_object(void *arg, const char *oid, int64_t size, struct ptm_
         if (err) *err = why;
         return rc;
     }
-    PTM_AUTO(ptmi_freep) char *id =
-        ptmi_str_printf("%s/%s:%s", verify->repo->author, verify->repo->name, oid);
+    PTM_AUTO(ptmi_freep)
+    char *id = ptmi_str_printf("%s/%s:%s", verify->repo->author, verify->repo->name, oid);
     if (!id) return ptm_err_set(err, PTM_ENOMEM, "%s", oid);
     bad(verify, id, &why, &verify->out->objects_bad);
     return record(verify, id, "large", verify->repo->clone_url, &why, err);
@@ -83,7 +86,8 @@ static ptm_rc check_repo(void *arg, const struct ptmi_repo *repo, struct ptm_err
     }
     if (rc < 0) {
         bad(verify, label, &why, &verify->out->repos_bad);
-        PTM_TRY(record(verify, label, rc == PTM_EDIRTY ? "update" : "clone", repo->clone_url, &why, err));
+        PTM_TRY(record(verify, label, rc == PTM_EDIRTY ? "update" : "clone", repo->clone_url, &why,
+                       err));
     }
     ptmi_task_progress(mirror->ctx, verify->task, ++verify->done, -1);
     verify->repo = repo;
@@ -92,8 +96,9 @@ static ptm_rc check_repo(void *arg, const struct ptmi_repo *repo, struct ptm_err
 
 static ptm_rc check_export(struct verify *verify, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_freep) char *path = ptmi_str_printf("%s/%s/json/%s.json", verify->mirror->root,
-                                                      verify->hub->name, verify->hub->name);
+    PTM_AUTO(ptmi_freep)
+    char *path = ptmi_str_printf("%s/%s/json/%s.json", verify->mirror->root, verify->hub->name,
+                                 verify->hub->name);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", verify->hub->name);
     verify->out->files++;
     if (ptmi_fs_exists(path)) return PTM_OK;
