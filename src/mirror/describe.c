@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../base/limits.h"
 #include "../base/str.h"
 #include "../hubs/card.h"
 #include "mirror_priv.h"
