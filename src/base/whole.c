@@ -209,7 +209,8 @@ static ptm_rc publish(ptmi_whole *whole, struct ptm_err *err)
     if (rename(whole->tmp, whole->path) != 0)
         return ptm_err_sys(err, errno, "%s: cannot replace", whole->path);
     free(ptm_steal(&whole->tmp));
-    return ptmi_fs_fsync_dir(whole->dir, err);
+    ptm_rc rc = ptmi_fs_fsync_dir(whole->dir, err);
+    return rc < 0 ? ptm_err_ctx(err, rc, "%s", whole->path) : PTM_OK;
 }
 
 ptm_rc ptmi_whole_commit(ptmi_whole *whole, bool *out_changed, struct ptm_err *err)
