@@ -23,7 +23,7 @@ typedef struct ptm_net ptm_net; /* locked inside: any thread */
 
 struct ptm_net_opts {
     size_t size;                 /* PTM_NET_OPTS_INIT */
-    const char *user_agent;      /* NULL: "ptm/VERSION (+URL)" */
+    const char *user_agent;      /* NULL: "ptm/VERSION (ptmtorrent)" */
     const char *const *rewrites; /* "FROM=TO" each, borrowed for the call; longest FROM wins */
     size_t n_rewrites;
     int max_total;               /* connections at once, 0: 64 */
@@ -36,7 +36,8 @@ struct ptm_net_opts {
     bool no_netrc;
     const char *ca_bundle;       /* NULL: system's, or $SSL_CERT_FILE / $CURL_CA_BUNDLE */
     const char *hf_token;        /* bound to https://huggingface.co; NULL: none */
-    const char *github_token;    /* bound to https://github.com and its raw and api hosts; NULL: none */
+    const char *github_token;    /* bound to https://github.com and its api, raw and codeload hosts; NULL: none */
+    int backoff_ms;              /* the first wait is random below this, doubling up to 40 times this; 0: 500 */
 };
 #define PTM_NET_OPTS_INIT                                                                          \
     {                                                                                              \
@@ -67,6 +68,7 @@ struct ptm_net_request {
     bool no_follow;       /* return the 3xx itself */
     bool any_status;      /* a status >= 400 is a result, not an error (after retries of 408, 429, 5xx) */
     bool no_credentials;  /* do not add tokens or netrc */
+    int retries;          /* as in ptm_net_opts for this request alone; 0: the net's */
 };
 #define PTM_NET_REQUEST_INIT                                                                       \
     {                                                                                              \
@@ -93,15 +95,15 @@ PTM_API void ptm_net_response_clear(struct ptm_net_response *response);
 PTM_API PTM_MUST_USE ptm_rc ptm_net_perform(ptm_net *net, const struct ptm_net_request *request,
                                             struct ptm_net_response *out, struct ptm_err *err);
 
+/*
+ * A URL that came in a body or header from a rewritten host (next page, LFS href), mapped back to its original form; malloc'ed, NULL when
+ * out of memory. Requests do this themselves: it is for what is recorded.
+ */
+PTM_API char *ptm_net_original_url(const ptm_net *net, const char *url);
+
 /* Value of the first header of that name (lower case) in response->headers, copied into buf; false when absent or too long. */
 PTM_API bool ptm_net_header(const struct ptm_net_response *response, const char *name, char *buf,
                             size_t buf_size);
-
-/*
- * A URL that an answer named (next-page link, LFS href), mapped back to its original form where rewriting is in force;
- * malloc'ed, NULL when out of memory.
- */
-PTM_API char *ptm_net_original(const ptm_net *net, const char *url);
 
 struct ptm_net_download {
     size_t size;               /* PTM_NET_DOWNLOAD_INIT */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net_header.h - parsers of the response headers that steer us: Link, Content-Range, RateLimit, Retry-After.
- * All text comes from servers: every parser is bounded, pure and thread-safe.
+ * net_header.h - parsers of the response headers that steer us: Link, Content-Range, RateLimit,
+ * Retry-After. All text comes from servers: every parser is bounded, pure and thread-safe.
  */
 #pragma once
 
@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 /*
- * The target of rel="next" in a Link header's value (RFC 8288; several links, several headers joined by commas), made absolute
- * against base_url. malloc'ed; NULL when there is none, or when it is not an http(s) URL.
+ * The target of rel="next" in a Link header's value (RFC 8288; several links, several headers
+ * joined by commas), made absolute against base_url. malloc'ed; NULL when there is none, or when it
+ * is not an http(s) URL.
  */
 char *ptmi_link_next(const char *link_value, const char *base_url);
 
@@ -24,8 +25,9 @@ struct ptmi_content_range {
 bool ptmi_content_range_parse(const char *value, struct ptmi_content_range *out);
 
 /*
- * RateLimit: "api";r=499;t=300 and RateLimit-Policy: "fixed window";"api";q=500;w=300. The name is the last quoted string of an
- * item; of several items the one with the least remaining (RateLimit) or of the wanted name (policy) counts. Absent numbers are -1.
+ * RateLimit: "api";r=499;t=300 and RateLimit-Policy: "fixed window";"api";q=500;w=300. The name is
+ * the last quoted string of an item; of several items the one with the least remaining (RateLimit)
+ * or of the wanted name (policy) counts. Absent numbers are -1.
  */
 #define PTMI_BUCKET_NAME 48
 struct ptmi_ratelimit {
@@ -43,8 +45,9 @@ bool ptmi_ratelimit_policy_parse(const char *value, struct ptmi_ratelimit *out);
 bool ptmi_retry_after_parse(const char *value, int64_t now_unix, int64_t *out_seconds);
 
 /*
- * Value of the first header of that lower-case name in "name: value\n" lines, borrowed: *out_len bytes, not NUL-terminated. NULL when
- * absent. The copying form is false when absent or too long for buf.
+ * Value of the first header of that lower-case name in "name: value\n" lines, borrowed: *out_len
+ * bytes, not NUL-terminated. NULL when absent. The copying form is false when absent or too long
+ * for buf.
  */
 const char *ptmi_header_find(const char *headers, const char *name, size_t *out_len);
 bool ptmi_header_copy(const char *headers, const char *name, char *buf, size_t buf_size);
