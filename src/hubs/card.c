@@ -237,7 +237,9 @@ static ptm_rc add_inline(cmark_node *node, struct ptmi_buf *buf, struct ptm_err 
     }
 }
 
-static ptm_rc read_cell(ptmi_card *card, cmark_node *node, struct ptmi_cell *out,
+/* Plain text of everything in node, trimmed; the first link's target into *href unless href is
+ * NULL. */
+static ptm_rc read_text(ptmi_card *card, cmark_node *node, const char **text, const char **href,
                         struct ptmi_buf *buf, struct ptm_err *err)
 {
     ptmi_buf_reset(buf);
@@ -247,16 +249,16 @@ static ptm_rc read_cell(ptmi_card *card, cmark_node *node, struct ptmi_cell *out
     while (rc == PTM_OK && (event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
         cmark_node *inner = cmark_iter_get_node(iter);
         if (event != CMARK_EVENT_ENTER) continue;
-        if (cmark_node_get_type(inner) == CMARK_NODE_LINK && !out->href)
-            out->href = ptmi_arena_strdup(&card->arena, cmark_node_get_url(inner));
+        if (href && !*href && cmark_node_get_type(inner) == CMARK_NODE_LINK)
+            *href = ptmi_arena_strdup(&card->arena, cmark_node_get_url(inner));
         rc = add_inline(inner, buf, err);
     }
     cmark_iter_free(iter);
     if (rc != PTM_OK) return rc;
     size_t len = buf->len;
     if (len > 0 && buf->data[len - 1] == ' ') len--;
-    out->text = len > 0 ? ptmi_arena_strndup(&card->arena, buf->data, len) : "";
-    return out->text ? PTM_OK : ptm_err_set(err, PTM_ELIMIT, "the card's tables are too large");
+    *text = len > 0 ? ptmi_arena_strndup(&card->arena, buf->data, len) : "";
+    return *text ? PTM_OK : ptm_err_set(err, PTM_ELIMIT, "the card's tables are too large");
 }
 
 static ptm_rc read_table(ptmi_card *card, cmark_node *node, const char *anchor,
@@ -277,8 +279,10 @@ static ptm_rc read_table(ptmi_card *card, cmark_node *node, const char *anchor,
     for (cmark_node *row = cmark_node_first_child(node); row; row = cmark_node_next(row)) {
         size_t column = 0;
         for (cmark_node *cell = cmark_node_first_child(row); cell && column < table.columns;
-             cell = cmark_node_next(cell))
-            PTM_TRY(read_cell(card, cell, &cells[column++], buf, err));
+             cell = cmark_node_next(cell)) {
+            PTM_TRY(read_text(card, cell, &cells[column].text, &cells[column].href, buf, err));
+            column++;
+        }
         while (column < table.columns) cells[column++].text = "";
         cells += table.columns;
     }
@@ -302,7 +306,7 @@ static ptm_rc read_fence(ptmi_card *card, cmark_node *node, int body_line, struc
         return ptm_err_set(err, PTM_ELIMIT, "the card has too much code");
     card->fences = fences;
     fences[card->n_fences++] = (struct card_fence){
-        .code = code, .info = info, .line = cmark_node_get_start_line(node) + body_line};
+        .code = code, .info = info, .line = cmark_node_get_start_line(node) + 1 + body_line};
     return PTM_OK;
 }
 
@@ -425,6 +429,11 @@ ptm_rc ptmi_card_html(const ptmi_card *card, bool unsafe_html, struct ptmi_buf *
     ptm_rc rc = ptmi_buf_puts(out, html, err);
     mem->free(html);
     return rc;
+}
+
+const char *ptmi_card_title(const ptmi_card *card)
+{
+    return card->title;
 }
 
 size_t ptmi_card_tables(const ptmi_card *card)

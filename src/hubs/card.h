@@ -27,6 +27,9 @@ const char *ptmi_card_meta_item(const ptmi_card *card, const char *key, size_t i
 PTM_MUST_USE ptm_rc ptmi_card_html(const ptmi_card *card, bool unsafe_html, struct ptmi_buf *out,
                                    struct ptm_err *err);
 
+/* Text of the first heading, plain; NULL when there is none. Borrowed from card. */
+const char *ptmi_card_title(const ptmi_card *card);
+
 /* Tables. Cell text is plain (links as their text), trimmed; href is the first link's target or NULL. Borrowed from card. */
 struct ptmi_cell {
     const char *text;

@@ -30,6 +30,7 @@ struct card_fence {
 struct ptmi_card {
     struct ptmi_arena arena; /* every string and array below */
     cmark_node *root;
+    const char *title; /* or NULL */
     struct card_key *keys;
     size_t n_keys;
     struct card_table *tables;

@@ -22,6 +22,8 @@
 #define MAX_CALLS 1000
 #define MAX_VARS 1000
 #define MAX_VALUES 32
+/* Calls and values without an end: more of them is no example code any more. */
+#define MAX_BROKEN 1000
 
 struct torch_var {
     const char *name;
@@ -397,7 +399,9 @@ static bool read_call(struct cursor *cur, struct call *call)
             to = slot(call, named ? keyword : NULL, position);
             if (!named) position++;
         }
-        if (!read_value(cur, true, to ? to : &other) || !skip_space(cur, true)) return false;
+        const char *before = cur->at;
+        if (!read_value(cur, true, to ? to : &other) || cur->at == before) return false;
+        if (!skip_space(cur, true)) return false;
         if (peek(cur, 0) == ',') cur->at++;
     }
     return false;
@@ -516,7 +520,12 @@ static bool on_call(struct ptmi_torch_calls *calls, struct cursor *cur, const ch
     ahead.at++;
     if (ahead.end - ahead.at > MAX_CALL) ahead.end = ahead.at + MAX_CALL;
     struct call call = {0};
-    if (!read_call(&ahead, &call) || !call.has_repo) return true;
+    if (calls->broken > MAX_BROKEN) return true;
+    if (!read_call(&ahead, &call)) {
+        calls->broken++;
+        return true;
+    }
+    if (!call.has_repo) return true;
     char *code = call_text(calls->arena, start, ahead.at, cur->comment);
     int line = cur->line;
     cur->at = ahead.at;
@@ -548,7 +557,10 @@ static bool on_statement(struct ptmi_torch_calls *calls, const struct cursor *cu
         if (plain) {
             ahead.at++;
             if (ahead.end - ahead.at > MAX_RHS) ahead.end = ahead.at + MAX_RHS;
-            if (!read_value(&ahead, false, &value)) value.kind = VALUE_OTHER;
+            if (calls->broken > MAX_BROKEN || !read_value(&ahead, false, &value)) {
+                calls->broken++;
+                value.kind = VALUE_OTHER;
+            }
         }
     }
     /* Names assigned other things matter only where a literal was assigned before. */

@@ -22,6 +22,7 @@ struct ptmi_torch_calls {
     size_t n;
     struct torch_var *vars;
     size_t n_vars;
+    size_t broken; /* calls and values whose end was not found */
 };
 
 /*
