@@ -337,6 +337,8 @@ static ptm_rc walk(ptmi_card *card, int body_line, struct ptm_err *err)
             rc = read_fence(card, node, body_line, err);
         else if (type == CMARK_NODE_HTML_BLOCK || type == CMARK_NODE_HTML_INLINE)
             read_html(card, cmark_node_get_literal(node), &anchor);
+        else if (type == CMARK_NODE_HEADING && (!card->title || !*card->title))
+            rc = read_text(card, node, &card->title, NULL, &buf, err);
         else if (is_type(node, "table"))
             rc = read_table(card, node, anchor, &buf, err);
     }
