@@ -142,9 +142,22 @@ static void each_string(yyjson_val *obj, const char *name, struct ptmi_found *fo
     for (size_t i = 0; i < list.n; i++) add(found, list.items[i]);
 }
 
+static void add_arxiv(struct ptmi_found *found, const char *id)
+{
+    /* A card writes the bare number as often as the link. */
+    ptmi_found_paper(found, id);
+    ptmi_found_paper(found, ptmi_arena_printf(found->arena, "arxiv:%s", id));
+}
+
+static void add_doi(struct ptmi_found *found, const char *id)
+{
+    ptmi_found_paper(found, id);
+    ptmi_found_paper(found, ptmi_arena_printf(found->arena, "doi:%s", id));
+}
+
 static void map_found(yyjson_val *card, struct ptmi_found *found, struct ptm_model *out)
 {
-    static const char *const paper_keys[] = {"doi", "arxiv", "paper", "papers", "paper_url"};
+    static const char *const paper_keys[] = {"paper", "papers", "paper_url"};
     for (size_t i = 0; i < out->n_tags; i++) {
         const char *id = after(out->tags[i], "dataset:");
         if (id) ptmi_found_dataset(found, id);
@@ -152,6 +165,8 @@ static void map_found(yyjson_val *card, struct ptmi_found *found, struct ptm_mod
             ptmi_found_paper(found, out->tags[i]);
     }
     each_string(card, "datasets", found, ptmi_found_dataset);
+    each_string(card, "arxiv", found, add_arxiv);
+    each_string(card, "doi", found, add_doi);
     for (size_t i = 0; i < sizeof paper_keys / sizeof paper_keys[0]; i++)
         each_string(card, paper_keys[i], found, ptmi_found_paper);
     out->datasets = found->datasets;

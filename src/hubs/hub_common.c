@@ -146,3 +146,53 @@ const char *ptmi_hub_trim(const char *data, size_t len, size_t *out_len)
     *out_len = len;
     return data;
 }
+
+/* Behind the value at data[at]: the ',' or ']' that ends it, or len when the text is cut. */
+static size_t end_of_item(const char *data, size_t len, size_t at)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (; at < len; at++) {
+        char c = data[at];
+        if (in_string) {
+            if (c == '\\')
+                at++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        if (c == '"')
+            in_string = true;
+        else if (c == '{' || c == '[')
+            depth++;
+        else if (depth == 0 && (c == ',' || c == ']'))
+            return at;
+        else if (c == '}' || c == ']')
+            depth -= depth > 0;
+    }
+    return len;
+}
+
+ptm_rc ptmi_hub_each_item(const char *data, size_t len, const char *what, ptmi_json_item_fn fn,
+                          void *arg, struct ptm_err *err)
+{
+    size_t at = 0;
+    const char *text = ptmi_hub_trim(data, len, &len);
+    /* What is no list at all is described by the strict reader: empty, HTML, an object with an
+     * error. */
+    if (len < 2 || text[0] != '[' || len > PTM_LIMIT_JSON) {
+        PTM_TRY(ptmi_json_each_item(data, len, what, fn, arg, err));
+        return ptm_err_set(err, PTM_EFORMAT, "%s: a JSON list was expected", what);
+    }
+    do {
+        size_t item_len, end = end_of_item(text, len, ++at);
+        if (end >= len || (text[end] == ']') != (end == len - 1))
+            return ptm_err_set(err, PTM_EFORMAT, "%s: the list is cut or broken at byte %zu of %zu",
+                               what, end, len);
+        const char *item = ptmi_hub_trim(text + at, end - at, &item_len);
+        if (item_len == 0 && at == 1 && text[end] == ']') return PTM_OK;
+        PTM_TRY(fn(arg, item, item_len, err));
+        at = end;
+    } while (text[at] != ']');
+    return PTM_OK;
+}

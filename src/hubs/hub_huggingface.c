@@ -25,7 +25,9 @@
 
 enum {
     LIMIT_MAX = 1000, /* the largest page the hub serves */
-    LIMIT_MIN = 10,   /* smaller ones would take more requests than the hub's rate limit bears */
+    PAGE_RETRIES =
+        2,          /* of a page that may still be halved: the same heavy page fails the same way */
+    LIMIT_MIN = 10, /* smaller ones would take more requests than the hub's rate limit bears */
     RAISE_AFTER = 8,  /* pages without trouble before the page size is doubled again */
     TRIES_FORMAT = 3, /* of a page that is not whole JSON */
     TRIES_NET = 3,    /* of a page whose connection breaks although others came through */
@@ -71,6 +73,7 @@ struct walk {
     enum mode mode;
     bool full;    /* `expand` was refused: full, cardData and config instead */
     bool resumed; /* next came from an earlier run and has not worked yet */
+    bool patient; /* the hub asked to slow down: retry as often as the net likes */
     bool done;
     unsigned tried; /* combinations of mode and full that were refused: bit 2 * descending + full */
     char *next;     /* URL of the next page, NULL: the top */
@@ -98,12 +101,12 @@ struct page_arg {
     const struct ptmi_hub_sink *sink;
     struct ptmi_hf_page *page;
     struct ptmi_arena arena;
+    size_t broken; /* items that are no JSON */
 };
 
-static ptm_rc count_item(void *arg, const char *item, size_t len, struct ptm_err *err)
+static ptm_rc skip_item(void *arg, const char *item, size_t len, struct ptm_err *err)
 {
-    (void)item, (void)len, (void)err;
-    ++*(size_t *)arg;
+    (void)arg, (void)item, (void)len, (void)err;
     return PTM_OK;
 }
 
@@ -162,6 +165,7 @@ static ptm_rc take_item(void *arg, const char *item, size_t len, struct ptm_err 
         rc = ptmi_json_parse(item, len, page->from->url, &doc, &why);
     if (rc == PTM_OK) rc = ptmi_hf_map(yyjson_doc_get_root(doc), &page->arena, &model, &why);
     if (rc == PTM_ENOMEM) return ptm_err_set(err, rc, "%s", why.msg);
+    page->broken += !doc;
     if (rc != PTM_OK)
         return fail_item(page, doc ? yyjson_doc_get_root(doc) : NULL, page->page->items, &why, err);
     model.raw = item;
@@ -175,16 +179,18 @@ ptm_rc ptmi_hf_page(const char *data, size_t len, const struct ptmi_origin *from
                     const struct ptmi_hub_sink *sink, struct ptmi_hf_page *page,
                     struct ptm_err *err)
 {
-    struct page_arg arg = {from, sink, page, PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD)};
-    size_t items = 0;
+    struct page_arg arg = {from, sink, page, PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD), 0};
     page->items = page->delivered = 0;
     page->met_known = false;
     *page->first_key = *page->first_created = *page->last_created = '\0';
     /* Once to see that all of it is there: what was handed out of half a page would look known
      * afterwards. */
-    PTM_TRY(ptmi_json_each_item(data, len, from->url, count_item, &items, err));
-    ptm_rc rc = ptmi_json_each_item(data, len, from->url, take_item, &arg, err);
+    PTM_TRY(ptmi_hub_each_item(data, len, from->url, skip_item, NULL, err));
+    ptm_rc rc = ptmi_hub_each_item(data, len, from->url, take_item, &arg, err);
     ptmi_arena_clear(&arg.arena);
+    if (rc == PTM_OK && page->items > 0 && arg.broken == page->items)
+        return ptm_err_set(err, PTM_EFORMAT, "%s: not one of its %zu items is JSON", from->url,
+                           page->items);
     return rc;
 }
 
@@ -354,6 +360,10 @@ static ptm_rc on_trouble(struct walk *walk, const char *url, ptm_rc rc, struct p
     }
     /* Heavy pages die at a gateway; a lighter one from the same cursor gets through. */
     if (status >= 500 || rc == PTM_ETIMEOUT || rc == PTM_ELIMIT) return halve(walk) ? PTM_OK : rc;
+    if (rc == PTM_ERATE && !walk->patient) {
+        walk->patient = true;
+        return PTM_OK;
+    }
     if (rc == PTM_ENET && walk->pages > 0 && ++walk->bad_net < TRIES_NET) {
         (void)halve(walk);
         return PTM_OK;
@@ -387,7 +397,7 @@ static ptm_rc next_link(const struct walk *walk, const struct ptm_net_response *
             /* A next page that cannot be followed is not the end of the list. */
             if (value && !sent && (strstr(value, "rel=\"next\"") || strstr(value, "rel=next")))
                 return ptm_err_set(err, PTM_EFORMAT, "%s: its next page is no http(s) URL", url);
-            next = sent ? ptm_net_original(walk->env->net, sent) : NULL;
+            next = sent ? ptm_net_original_url(walk->env->net, sent) : NULL;
             if (!value || (sent && !next)) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
         }
         line = *end ? end + 1 : end;
@@ -443,7 +453,7 @@ static ptm_rc advance(struct walk *walk, const struct ptmi_hf_page *page, char *
                  "huggingface: the server lists newest first whatever is asked");
         walk->mode = MODE_DESC;
     }
-    walk->resumed = false;
+    walk->resumed = walk->patient = false;
     walk->bad_format = walk->bad_net = 0;
     walk->pages++;
     walk->count += (int64_t)page->delivered;
@@ -486,7 +496,11 @@ static ptm_rc step(struct walk *walk, struct ptm_err *err)
     PTM_TRY(page_url(walk, &url, err));
     /* At the smallest page there is nothing left to halve: take whatever a JSON text may be. */
     size_t max = walk->limit <= LIMIT_MIN ? PTM_LIMIT_JSON : PTM_LIMIT_PAGE;
-    ptm_rc rc = ptmi_hub_get(walk->env, url, NULL, 0, max, &answer, err);
+    struct ptm_net_request request = PTM_NET_REQUEST_INIT;
+    request.url = url;
+    request.max_body = max;
+    request.retries = walk->patient || walk->limit <= LIMIT_MIN ? 0 : PAGE_RETRIES;
+    ptm_rc rc = ptm_net_perform(walk->env->net, &request, &answer, err);
     rc = rc == PTM_OK ? take_page(walk, &answer, url, err) : on_trouble(walk, url, rc, err);
     ptm_net_response_clear(&answer);
     return rc;

@@ -93,10 +93,10 @@ ptm_rc ptmi_mh_list(const char *data, size_t len, const struct ptmi_origin *from
     struct listing listing = {from, sink, PTMI_ARENA(PTM_LIMIT_RECORD), 0};
     size_t entries = 0;
     /* A cut file must not pass for a short list. */
-    PTM_TRY(ptmi_json_each_item(data, len, from->url, count_entry, &entries, err));
+    PTM_TRY(ptmi_hub_each_item(data, len, from->url, count_entry, &entries, err));
     if (entries == 0) return ptm_err_set(err, PTM_EFORMAT, "%s: lists no models", from->url);
     PTM_TRY(sink->document(sink->arg, DOCUMENT, data, len, from->url, err));
-    ptm_rc rc = ptmi_json_each_item(data, len, from->url, take_entry, &listing, err);
+    ptm_rc rc = ptmi_hub_each_item(data, len, from->url, take_entry, &listing, err);
     ptmi_arena_clear(&listing.arena);
     return rc;
 }

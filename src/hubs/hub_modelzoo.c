@@ -157,9 +157,9 @@ ptm_rc ptmi_mz_parse_list(const char *data, size_t len, const struct ptmi_origin
     PTM_TRY(ptmi_json_parse(data, len, from->url, &doc, err));
     if (!ptmi_json_member_text(data, len, "models", &models, &models_len))
         return ptm_err_set(err, PTM_EFORMAT, "%s: has no \"models\"", from->url);
-    PTM_TRY(ptmi_json_each_item(models, models_len, from->url, count_entry, &entries, err));
+    PTM_TRY(ptmi_hub_each_item(models, models_len, from->url, count_entry, &entries, err));
     if (entries == 0) return ptm_err_set(err, PTM_EFORMAT, "%s: lists no models", from->url);
-    PTM_TRY(ptmi_json_each_item(models, models_len, from->url, take_entry, &arg, err));
+    PTM_TRY(ptmi_hub_each_item(models, models_len, from->url, take_entry, &arg, err));
     PTM_TRY(drop_doubles(&list, err));
     *out = list;
     list = (struct ptmi_mz_list){0};

@@ -62,6 +62,14 @@ PTM_MUST_USE ptm_rc ptmi_hub_get(const struct ptmi_hub_env *env, const char *url
 /* The JSON text of an answer without the white space (and byte order mark) around it. */
 const char *ptmi_hub_trim(const char *data, size_t len, size_t *out_len);
 
+/*
+ * As ptmi_json_each_item(), but one record that is no JSON (nested too deep, half a surrogate pair
+ * in its card) does not take the list with it: items are found by brackets and strings alone, fn
+ * parses. A list that is cut, or not a list, is PTM_EFORMAT.
+ */
+PTM_MUST_USE ptm_rc ptmi_hub_each_item(const char *data, size_t len, const char *what,
+                                       ptmi_json_item_fn fn, void *arg, struct ptm_err *err);
+
 /* Where a record's bytes came from. */
 struct ptmi_origin {
     const char *url;        /* original URL of the answer */
