@@ -63,7 +63,7 @@ static void fill(struct ptm_err *err, ptm_rc rc, const char *raw)
 }
 
 /* The result is made aside first: an argument may point into err->msg itself. */
-static void format(char *raw, const char *fmt, va_list args)
+static PTM_PRINTF(2, 0) void format(char *raw, const char *fmt, va_list args)
 {
     if (vsnprintf(raw, RAW_MAX, fmt, args) < 0) raw[0] = '\0';
 }

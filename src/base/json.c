@@ -67,6 +67,7 @@ ptm_rc ptmi_json_parse(const char *data, size_t len, const char *what, yyjson_do
     if (len > PTM_LIMIT_JSON)
         return ptm_err_set(err, PTM_ELIMIT, "%s: JSON of %zu bytes, more than %u", what, len,
                            PTM_LIMIT_JSON);
+    if (len == 0) return ptmi_json_refuse("", 0, what, 0, "empty", err); /* data may be NULL */
     if (is_too_deep(data, len))
         return ptm_err_set(err, PTM_ELIMIT, "%s: JSON nested deeper than %d", what,
                            PTM_LIMIT_DEPTH);

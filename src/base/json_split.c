@@ -260,6 +260,7 @@ ptm_rc ptmi_json_each_item(const char *data, size_t len, const char *what, ptmi_
     if (len > PTM_LIMIT_JSON)
         return ptm_err_set(err, PTM_ELIMIT, "%s: JSON of %zu bytes, more than %u", what, len,
                            PTM_LIMIT_JSON);
+    if (len == 0) data = ""; /* it may be NULL */
     struct scan s = {.data = data, .len = len, .at = ptmi_json_skip_bom(data, len), .outer = 1};
     skip_space(&s);
     if (!take(&s, '[')) return refuse_no_array(&s, what, err);

@@ -47,6 +47,7 @@ static void test_base_json__errors_name_source_and_offset(void **state)
     }
     PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
     assert_int_equal(ptmi_json_parse(NULL, 0, "x", &doc, NULL), PTM_EFORMAT);
+    assert_int_equal(ptmi_json_each_item(NULL, 0, "x", NULL, NULL, NULL), PTM_EFORMAT);
 }
 
 static void test_base_json__byte_order_mark_is_skipped(void **state)
