@@ -40,14 +40,15 @@ static inline void unit_tmp_remove(struct unit_tmp *tmp)
 #define UNIT_TMP(name) \
     __attribute__((cleanup(unit_tmp_remove))) struct unit_tmp name = unit_tmp_make()
 
-/* folder/name in one of a few rotating buffers: good until the eighth call after it. */
+/* folder/name in one of a few rotating buffers: good until the 32nd call after it. folder may be such a one. */
 static inline const char *unit_path(const char *folder, const char *name)
 {
-    static __thread char paths[8][512];
+    static __thread char paths[32][512];
     static __thread unsigned next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
+    char made[512];
+    int len = snprintf(made, sizeof made, "%s/%s", folder, name);
+    if (len < 0 || (size_t)len >= sizeof made) abort();
+    return memcpy(paths[next++ % 32], made, (size_t)len + 1);
 }
 
 static inline void unit_write(const char *path, const char *text)
