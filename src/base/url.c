@@ -274,24 +274,31 @@ static int hex_value(char c)
     return -1;
 }
 
+bool ptmi_url_can_decode(const char *text)
+{
+    for (; *text; text++) {
+        if (*text != '%') continue;
+        int high = hex_value(text[1]);
+        int low = high < 0 ? -1 : hex_value(text[2]);
+        if (low < 0 || (high == 0 && low == 0)) return false;
+        text += 2;
+    }
+    return true;
+}
+
 char *ptmi_url_decode(const char *text)
 {
-    PTM_AUTO(ptmi_freep) char *decoded = malloc(strlen(text) + 1);
+    if (!ptmi_url_can_decode(text)) return NULL;
+    char *decoded = malloc(strlen(text) + 1);
     if (!decoded) return NULL;
     char *to = decoded;
     for (const char *from = text; *from; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_value(from[1]);
-        int low = high < 0 ? -1 : hex_value(from[2]);
-        if (low < 0 || (high == 0 && low == 0)) return NULL;
-        *to++ = (char)(high << 4 | low);
-        from += 2;
+        bool escaped = *from == '%';
+        *to++ = escaped ? (char)(hex_value(from[1]) << 4 | hex_value(from[2])) : *from;
+        if (escaped) from += 2;
     }
     *to = '\0';
-    return ptm_steal(&decoded);
+    return decoded;
 }
 
 /* Appends "&" where one is needed, then text. */
@@ -357,7 +364,7 @@ static ptm_rc redact_param(struct ptmi_buf *out, const char *param, size_t len)
     size_t name_len = equals ? (size_t)(equals - param) : len;
     PTM_AUTO(ptmi_freep) char *raw = strndup(param, name_len);
     PTM_AUTO(ptmi_freep) char *name = raw ? ptmi_url_decode(raw) : NULL;
-    if (!raw) return PTM_ENOMEM;
+    if (!raw || (!name && ptmi_url_can_decode(raw))) return PTM_ENOMEM;
     /* A name that cannot be read may hide what it is. */
     if (!equals || (name && !is_secret_name(name))) return ptmi_buf_append(out, param, len, NULL);
     PTM_TRY(ptmi_buf_append(out, param, name_len + 1, NULL));

@@ -35,7 +35,9 @@ PTM_MUST_USE ptm_rc ptmi_url_join(const char *base, const char *location, char *
                                   struct ptm_err *err);
 /* Percent-encodes one path segment (keep_slash: a path); malloc'ed. */
 char *ptmi_url_encode(const char *text, bool keep_slash);
-/* Decodes %XX; NULL for malformed text or %00; malloc'ed. */
+/* False for a malformed escape and for %00. */
+bool ptmi_url_can_decode(const char *text);
+/* Decodes %XX; NULL for what ptmi_url_can_decode() refuses; malloc'ed. */
 char *ptmi_url_decode(const char *text);
 /* Replaces or adds one query parameter; malloc'ed. */
 char *ptmi_url_set_param(const char *url, const char *name, const char *value);

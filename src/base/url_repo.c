@@ -144,8 +144,10 @@ static ptm_rc split_path(const char *text, struct link *link, struct ptm_err *er
             if (link->n == PARTS_MAX) return not_clonable(err, text, "too many folders");
             PTM_AUTO(ptmi_freep) char *raw = strndup(at, len);
             if (!raw) return no_memory(err);
+            if (!ptmi_url_can_decode(raw))
+                return not_clonable(err, text, "malformed % escape in the link");
             char *part = ptmi_url_decode(raw);
-            if (!part) return not_clonable(err, text, "malformed % escape in the link");
+            if (!part) return no_memory(err);
             link->parts[link->n++] = part;
         }
         at += len + (at[len] == '/');
