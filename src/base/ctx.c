@@ -99,14 +99,22 @@ ptm_rc ptm_ctx_new(const struct ptm_ctx_opts *opts, ptm_ctx **out, struct ptm_er
     return PTM_OK;
 }
 
+void ptmi_ctx_task_free(struct ctx_task *task)
+{
+    if (!task) return;
+    free(task->hub);
+    free(task->name);
+    free(task);
+}
+
 void ptm_ctx_free(ptm_ctx *ctx)
 {
     if (!ctx) return;
-    for (size_t i = 0; i < ctx->n_tasks; i++) {
-        free(ctx->tasks[i].hub);
-        free(ctx->tasks[i].name);
+    while (ctx->tasks) {
+        struct ctx_task *next = ctx->tasks->next;
+        ptmi_ctx_task_free(ctx->tasks);
+        ctx->tasks = next;
     }
-    free(ctx->tasks);
     free(ctx->filters);
     pthread_mutex_destroy(&ctx->lock);
     free(ctx);

@@ -16,6 +16,7 @@ struct ctx_filter {
 
 /* A task that has begun and not ended. */
 struct ctx_task {
+    struct ctx_task *next; /* owned by the list */
     uint64_t id;
     ptm_task_kind kind;
     char *hub; /* owned, or NULL */
@@ -40,8 +41,8 @@ struct ptm_ctx {
     int most_level;  /* the most talkative of all: a cheap first test */
 
     /* under lock */
-    struct ctx_task *tasks; /* owned */
-    size_t n_tasks;
-    size_t cap_tasks;
+    struct ctx_task *tasks; /* owned; as many as there are threads, or a few more */
     uint64_t last_task;
 };
+
+void ptmi_ctx_task_free(struct ctx_task *task); /* NULL is a no-op */

@@ -70,7 +70,8 @@ ptm_rc ptmi_hash_bytes(ptmi_hash_kind kind, const void *data, size_t len, char *
                        struct ptm_err *err)
 {
     PTM_AUTO(hash_freep) ptmi_hash *hash = NULL;
-    PTM_TRY(ptmi_hash_new(kind, &hash, err));
+    ptm_rc rc = ptmi_hash_new(kind, &hash, err);
+    if (!hash) return rc;
     ptmi_hash_update(hash, data, len);
     return ptmi_hash_hex(hash, out, err);
 }
@@ -78,7 +79,8 @@ ptm_rc ptmi_hash_bytes(ptmi_hash_kind kind, const void *data, size_t len, char *
 ptm_rc ptmi_hash_fd(ptmi_hash_kind kind, int fd, char *out, int64_t *out_size, struct ptm_err *err)
 {
     PTM_AUTO(hash_freep) ptmi_hash *hash = NULL;
-    PTM_TRY(ptmi_hash_new(kind, &hash, err));
+    ptm_rc rc = ptmi_hash_new(kind, &hash, err);
+    if (!hash) return rc;
     PTM_AUTO(ptmi_freep) char *data = malloc(READ_SIZE);
     if (!data) return ptm_err_set(err, PTM_ENOMEM, "hash: out of memory");
     int64_t size = 0;

@@ -63,50 +63,43 @@ static void tell(ptm_ctx *ctx, const struct ctx_task *task, ptm_event_kind kind,
     ctx->event(ctx->event_arg, &event);
 }
 
-static struct ctx_task *find_task(ptm_ctx *ctx, uint64_t id)
+/* Where the list points at the task, or at its end. Under lock. */
+static struct ctx_task **find_task(ptm_ctx *ctx, uint64_t id)
 {
-    for (size_t i = 0; i < ctx->n_tasks; i++)
-        if (ctx->tasks[i].id == id) return &ctx->tasks[i];
-    return NULL;
+    struct ctx_task **at = &ctx->tasks;
+    while (*at && (*at)->id != id) at = &(*at)->next;
+    return at;
 }
 
-/* A place at the end of the table, or NULL when out of memory. Under lock. */
-static struct ctx_task *new_task(ptm_ctx *ctx)
+PTM_DEFINE_CLEANUP(task_freep, struct ctx_task *, ptmi_ctx_task_free)
+
+/* NULL when out of memory. */
+static struct ctx_task *new_task(ptm_task_kind kind, const char *hub, const char *name,
+                                 int64_t total)
 {
-    if (ctx->n_tasks == ctx->cap_tasks) {
-        size_t cap = ctx->cap_tasks ? 2 * ctx->cap_tasks : 16;
-        struct ctx_task *tasks = realloc(ctx->tasks, cap * sizeof *tasks);
-        if (!tasks) return NULL;
-        ctx->tasks = tasks;
-        ctx->cap_tasks = cap;
-    }
-    return &ctx->tasks[ctx->n_tasks++];
+    PTM_AUTO(task_freep) struct ctx_task *task = calloc(1, sizeof *task);
+    if (!task) return NULL;
+    task->kind = kind;
+    task->total = total;
+    task->shown_ms = ptmi_clock_ms();
+    task->name = strdup(name ? name : "");
+    task->hub = hub ? strdup(hub) : NULL;
+    if (!task->name || (hub && !task->hub)) return NULL;
+    return ptm_steal(&task);
 }
 
 uint64_t ptmi_task_begin(ptm_ctx *ctx, ptm_task_kind kind, const char *hub, const char *name,
                          int64_t total)
 {
     if (!ctx || !ctx->event) return 0;
-    /* A task that finds no memory goes on without being shown. */
-    PTM_AUTO(ptmi_freep) char *own_name = strdup(name ? name : "");
-    PTM_AUTO(ptmi_freep) char *own_hub = hub ? strdup(hub) : NULL;
-    if (!own_name || (hub && !own_hub)) return 0;
-
-    uint64_t id = 0;
+    struct ctx_task *task = new_task(kind, hub, name, total);
+    if (!task) return 0; /* the work goes on without being shown */
     pthread_mutex_lock(&ctx->lock);
-    struct ctx_task *task = new_task(ctx);
-    if (task) {
-        id = ++ctx->last_task;
-        *task = (struct ctx_task){
-            .id = id,
-            .kind = kind,
-            .hub = ptm_steal(&own_hub),
-            .name = ptm_steal(&own_name),
-            .total = total,
-            .shown_ms = ptmi_clock_ms(),
-        };
-        tell(ctx, task, PTM_EVENT_BEGIN, PTM_OK);
-    }
+    uint64_t id = ++ctx->last_task;
+    task->id = id;
+    task->next = ctx->tasks;
+    ctx->tasks = task;
+    tell(ctx, task, PTM_EVENT_BEGIN, PTM_OK);
     pthread_mutex_unlock(&ctx->lock);
     return id;
 }
@@ -116,7 +109,7 @@ void ptmi_task_progress(ptm_ctx *ctx, uint64_t id, int64_t done, int64_t total)
     if (!ctx || !ctx->event || id == 0) return;
     int64_t now = ptmi_clock_ms();
     pthread_mutex_lock(&ctx->lock);
-    struct ctx_task *task = find_task(ctx, id);
+    struct ctx_task *task = *find_task(ctx, id);
     if (task) {
         task->done = done;
         task->total = total;
@@ -132,12 +125,12 @@ void ptmi_task_end(ptm_ctx *ctx, uint64_t id, ptm_rc rc)
 {
     if (!ctx || !ctx->event || id == 0) return;
     pthread_mutex_lock(&ctx->lock);
-    struct ctx_task *task = find_task(ctx, id);
+    struct ctx_task **at = find_task(ctx, id);
+    struct ctx_task *task = *at;
     if (task) {
+        *at = task->next;
         tell(ctx, task, PTM_EVENT_END, rc);
-        free(task->hub);
-        free(task->name);
-        *task = ctx->tasks[--ctx->n_tasks];
+        ptmi_ctx_task_free(task);
     }
     pthread_mutex_unlock(&ctx->lock);
 }

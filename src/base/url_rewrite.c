@@ -21,7 +21,7 @@ static size_t origin_length(const char *url)
  * One side of a rule, checked and made ready: scheme and host in lower case, "/" behind a bare host
  * (else the rule for https://a.org would also take https://a.org.evil.net).
  */
-static ptm_rc ready_side(const char *rule, char *side, char **out, struct ptm_err *err)
+static ptm_rc ready_side(const char *rule, const char *side, char **out, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_url_clear) struct ptmi_url url = {0};
     ptm_rc rc = ptmi_url_parse(side, &url, err);
@@ -84,16 +84,26 @@ static bool keep_rule(struct ptmi_rewrite *rules, char **from, char **to)
     return true;
 }
 
-ptm_rc ptmi_rewrite_add(struct ptmi_rewrite *rules, const char *from_eq_to, struct ptm_err *err)
+/* Both sides of rule, ready for use; the caller frees them in every case. */
+static ptm_rc read_rule(const char *rule, char **from, char **to, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *raw_from = NULL;
     PTM_AUTO(ptmi_freep) char *raw_to = NULL;
+    ptm_rc rc = split_rule(rule, &raw_from, &raw_to, err);
+    if (rc != PTM_OK || !raw_from || !raw_to) return rc;
+    PTM_TRY(ready_side(rule, raw_from, from, err));
+    PTM_TRY(ready_side(rule, raw_to, to, err));
+    return even_slashes(from, to) ? PTM_OK
+                                  : ptm_err_set(err, PTM_ENOMEM, "rewrite rule: out of memory");
+}
+
+ptm_rc ptmi_rewrite_add(struct ptmi_rewrite *rules, const char *from_eq_to, struct ptm_err *err)
+{
     PTM_AUTO(ptmi_freep) char *from = NULL;
     PTM_AUTO(ptmi_freep) char *to = NULL;
-    PTM_TRY(split_rule(from_eq_to, &raw_from, &raw_to, err));
-    PTM_TRY(ready_side(from_eq_to, raw_from, &from, err));
-    PTM_TRY(ready_side(from_eq_to, raw_to, &to, err));
-    if (!even_slashes(&from, &to) || !keep_rule(rules, &from, &to))
+    ptm_rc rc = read_rule(from_eq_to, &from, &to, err);
+    if (rc != PTM_OK || !from || !to) return rc;
+    if (!keep_rule(rules, &from, &to))
         return ptm_err_set(err, PTM_ENOMEM, "rewrite rule: out of memory");
     return PTM_OK;
 }

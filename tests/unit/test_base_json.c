@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -336,6 +338,65 @@ static void test_base_json__member_text_is_found_without_copying(void **state)
     }
 }
 
+/* One real answer of a hub, whatever its shape: the splitter and yyjson see the same items. */
+struct against {
+    yyjson_arr_iter iter;
+    size_t count;
+};
+
+static ptm_rc compare_item(void *arg, const char *item, size_t len, struct ptm_err *err)
+{
+    struct against *against = arg;
+    PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
+    PTM_TRY(ptmi_json_parse(item, len, "item", &doc, err));
+    assert_true(yyjson_equals(yyjson_doc_get_root(doc), yyjson_arr_iter_next(&against->iter)));
+    against->count++;
+    return PTM_OK;
+}
+
+static size_t check_real_text(const char *text, size_t len, const char *path)
+{
+    struct ptm_err err = {0};
+    PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
+    if (ptmi_json_parse(text, len, path, &doc, &err) != PTM_OK) fail_msg("%s", err.msg);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *list = yyjson_is_arr(root) ? root : ptmi_json_get(root, "models");
+    if (!yyjson_is_arr(list)) return 0;
+    if (list != root) assert_true(ptmi_json_member_text(text, len, "models", &text, &len));
+    struct against against = {.count = 0};
+    yyjson_arr_iter_init(list, &against.iter);
+    if (ptmi_json_each_item(text, len, path, compare_item, &against, &err) != PTM_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(against.count, yyjson_arr_size(list));
+    return against.count;
+}
+
+static size_t real_items; /* nftw() passes no argument on */
+
+static int check_real_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)ftw;
+    size_t n = strlen(path);
+    if (type != FTW_F || n < 5 || strcmp(path + n - 5, ".json") != 0) return 0;
+    PTM_AUTO(ptmi_fclosep) FILE *file = fopen(path, "rb");
+    PTM_AUTO(ptmi_freep) char *text = malloc((size_t)st->st_size + 1);
+    assert_true(file && text);
+    size_t len = fread(text, 1, (size_t)st->st_size, file);
+    real_items += check_real_text(text, len, path);
+    return 0;
+}
+
+static void test_base_json__real_answers_split_as_yyjson_reads_them(void **state)
+{
+    (void)state;
+    const char *hubdata = getenv("PTM_HUBDATA");
+    if (!hubdata || nftw(hubdata, check_real_file, 16, FTW_PHYS) != 0) {
+        print_message("no hubdata (PTM_HUBDATA): skipped\n");
+        skip();
+    }
+    assert_true(real_items > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_base_json__every_truncation_fails_after_whole_items),
         cmocka_unit_test(test_base_json__the_callbacks_error_ends_it),
         cmocka_unit_test(test_base_json__member_text_is_found_without_copying),
+        cmocka_unit_test(test_base_json__real_answers_split_as_yyjson_reads_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
