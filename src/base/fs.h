@@ -12,10 +12,12 @@
 
 #include "buf.h"
 
-/* Reads a regular file of at most max bytes; *out is NUL-terminated and malloc'ed. PTM_ENOENT, PTM_ELIMIT, PTM_EIO. */
+/* Reads a regular file of at most max bytes; *out is NUL-terminated and malloc'ed. PTM_ENOENT, PTM_ELIMIT, PTM_EIO, PTM_EINVAL
+   when it is no regular file. */
 PTM_MUST_USE ptm_rc ptmi_fs_read(const char *path, size_t max, char **out, size_t *out_len,
                                  struct ptm_err *err);
-/* The same for dir/relative without following any symbolic link out of (or within) dir: for files of cloned repositories. */
+/* The same for dir/relative without following any symbolic link out of (or within) dir: for files of cloned repositories.
+   PTM_EUNSAFE for links, for paths that are not plainly relative, and for what is no regular file. */
 PTM_MUST_USE ptm_rc ptmi_fs_read_beneath(const char *dir, const char *relative, size_t max,
                                          char **out, size_t *out_len, struct ptm_err *err);
 

@@ -27,11 +27,23 @@ struct ptm_store_slot {
 
 PTM_DEFINE_CLEANUP(close_slot, ptm_store_slot *, ptm_store_slot_close)
 
-/* A kill in the middle of publishing leaves the part read-only: it must be open to the next try. */
-static void make_writable(const char *part)
+char *ptmi_store_lock_path(const ptm_store *store, const char *oid)
+{
+    return ptmi_str_printf("%s/" LOCK_PREFIX "%s.lock", store->locks, oid);
+}
+
+/*
+ * A kill in the middle of publishing leaves the part read-only: it must be open to the next try.
+ * One with a second name was published, and its object removed since: writing to it would write
+ * into work trees that share its bytes.
+ */
+static void make_resumable(const char *part)
 {
     struct stat st;
-    if (lstat(part, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IWUSR))
+    if (lstat(part, &st) != 0) return;
+    if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+        (void)unlink(part);
+    else if (!(st.st_mode & S_IWUSR))
         (void)chmod(part, (st.st_mode & 0777) | S_IWUSR);
 }
 
@@ -41,10 +53,9 @@ static ptm_rc new_slot(ptm_store *store, const char *oid, ptm_store_slot **out, 
     if (!slot) return ptm_err_set(err, PTM_ENOMEM, "object %s: out of memory", oid);
     slot->store = store;
     memcpy(slot->oid, oid, sizeof slot->oid);
-    slot->part = ptmi_str_printf("%s/%s.part", store->tmp, oid);
+    slot->part = ptmi_str_printf("%s/%s" PART_SUFFIX, store->tmp, oid);
     if (!slot->part) return ptm_err_set(err, PTM_ENOMEM, "object %s: out of memory", oid);
-    PTM_AUTO(ptmi_freep)
-    char *lock = ptmi_str_printf("%s/" LOCK_PREFIX "%s.lock", store->locks, oid);
+    PTM_AUTO(ptmi_freep) char *lock = ptmi_store_lock_path(store, oid);
     if (!lock) return ptm_err_set(err, PTM_ENOMEM, "object %s: out of memory", oid);
     PTM_TRY(ptmi_lock_take(store->ctx, lock, &slot->lock, err));
     *out = ptm_steal(&slot);
@@ -63,7 +74,7 @@ ptm_rc ptm_store_slot_open(ptm_store *store, const char *oid, ptm_store_slot **o
         PTM_TRY(new_slot(store, oid, &slot, err));
         present = ptm_store_has(store, oid, NULL); /* who held it before us may have brought it */
     }
-    if (!present) make_writable(slot->part);
+    if (!present) make_resumable(slot->part);
     *out = present ? NULL : ptm_steal(&slot);
     *out_present = present;
     return PTM_OK;

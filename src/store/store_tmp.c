@@ -101,25 +101,49 @@ static void sweep_lock(ptm_store *store, const char *path)
     if (ptmi_lock_try(store->ctx, path, &lock, NULL) == PTM_OK) ptmi_lock_remove(lock);
 }
 
-static void sweep_folder(ptm_store *store, const char *folder, const char *prefix, bool locks)
+/* A kill between publishing a part and removing its name leaves it as one more link to the object.
+ */
+static void sweep_published_part(ptm_store *store, const char *path)
+{
+    char oid[OID_HEX + 1] = "";
+    const char *name = ptmi_path_base(path);
+    if (strlen(name) != OID_HEX + strlen(PART_SUFFIX)) return;
+    memcpy(oid, name, OID_HEX);
+    PTM_AUTO(ptmi_freep) char *lock_path = ptmi_store_lock_path(store, oid);
+    ptmi_lock *lock = NULL;
+    if (!lock_path || !ptm_store_has(store, oid, NULL)) return;
+    if (ptmi_lock_try(store->ctx, lock_path, &lock, NULL) != PTM_OK) return;
+    (void)unlink(path);
+    ptmi_lock_remove(lock);
+}
+
+static void sweep_one(ptm_store *store, const char *path, const char *name)
+{
+    if (ptmi_str_starts(name, LOCK_PREFIX))
+        sweep_lock(store, path);
+    else if (ptmi_str_ends(name, PART_SUFFIX))
+        sweep_published_part(store, path);
+    else if (!ptmi_str_starts(name, TMP_PREFIX))
+        return;
+    else if (is_guarded_name(path))
+        sweep_guarded_name(path);
+    else
+        sweep_tmp(path);
+}
+
+static void sweep_folder(ptm_store *store, const char *folder)
 {
     PTM_AUTO(ptmi_closedirp) DIR *dir = opendir(folder);
     if (!dir) return;
     for (const struct dirent *entry; (entry = readdir(dir));) {
-        if (!ptmi_str_starts(entry->d_name, prefix)) continue;
         PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(folder, entry->d_name);
         if (!path) return;
-        if (locks)
-            sweep_lock(store, path);
-        else if (is_guarded_name(path))
-            sweep_guarded_name(path);
-        else
-            sweep_tmp(path);
+        sweep_one(store, path, entry->d_name);
     }
 }
 
 void ptmi_store_tmp_sweep(ptm_store *store)
 {
-    sweep_folder(store, store->tmp, TMP_PREFIX, false);
-    sweep_folder(store, store->locks, LOCK_PREFIX, true);
+    sweep_folder(store, store->tmp);
+    sweep_folder(store, store->locks);
 }

@@ -137,6 +137,34 @@ static void test_store_slot__of_a_killed_process_is_taken_over(void **state)
     assert_true(st.st_mode & S_IWUSR);
 }
 
+/* As a kill leaves it between publishing and cleaning up: the part is one more name of the object.
+ */
+static void test_store_slot__published_parts_are_never_written_to(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    PTM_AUTO(unit_store_closep) ptm_store *store = unit_store(tmp.path);
+    struct unit_oid oid = unit_oid_of("content");
+    PTM_AUTO(ptmi_freep) char *object = NULL;
+    assert_int_equal(unit_put(store, "content", NULL, NULL), PTM_OK);
+    assert_int_equal(ptm_store_path(store, oid.hex, &object, NULL), PTM_OK);
+    char part[256];
+    snprintf(part, sizeof part, "%s/.ptm/tmp/%s.part", tmp.path, oid.hex);
+    assert_int_equal(link(object, part), 0);
+    ptm_store_close(unit_store(tmp.path));
+    assert_int_equal(unit_entries(unit_path(tmp.path, ".ptm/tmp")), 0); /* swept */
+    assert_int_equal(unit_entries(unit_path(tmp.path, ".ptm/locks")), 0);
+    /* Not swept, and the object is gone, but a work tree still has it. */
+    assert_int_equal(link(object, part), 0);
+    assert_int_equal(link(object, unit_path(tmp.path, "worktree")), 0);
+    assert_int_equal(ptm_store_remove(store, oid.hex, NULL), PTM_OK);
+    PTM_AUTO(unit_slot_closep) ptm_store_slot *slot = NULL;
+    bool present = true;
+    assert_int_equal(ptm_store_slot_open(store, oid.hex, &slot, &present, NULL), PTM_OK);
+    assert_false(ptmi_fs_exists(part));
+    assert_int_equal(unit_stat(unit_path(tmp.path, "worktree")).st_mode & 0222, 0);
+}
+
 /* Fetches as the mirror does: opens the slot, and brings the object when it is the one who may. */
 struct fetcher {
     const char *root;
@@ -250,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_store_slot__refuses_a_wrong_size_and_stays_open),
         cmocka_unit_test(test_store_slot__refuses_what_is_no_oid),
         cmocka_unit_test(test_store_slot__of_a_killed_process_is_taken_over),
+        cmocka_unit_test(test_store_slot__published_parts_are_never_written_to),
         cmocka_unit_test(test_store_slot__lets_one_fetch_and_the_others_find),
         cmocka_unit_test(test_store_slot__given_up_goes_to_the_next_with_its_part),
         cmocka_unit_test(test_store_slot__holds_between_threads),
