@@ -141,11 +141,12 @@ static void dataset_of_source(const char *source, struct ptmi_found *found)
     if (ptmi_card_dataset_link(source, found->arena, &dataset)) {
         ptmi_found_add(found, &dataset);
     } else if (ptmi_url_parse(source, &url, NULL) == PTM_OK) {
-        const char *host = ptmi_str_starts(url.host, "www.") ? url.host + 4 : url.host;
+        bool www = ptmi_str_starts(url.host, "www.") && url.host[4];
+        const char *host = www ? url.host + 4 : url.host;
         dataset.name = dataset.owner = ptmi_arena_strdup(found->arena, host);
         dataset.url = ptmi_arena_strdup(found->arena, source);
         dataset.owner_url = ptmi_arena_printf(found->arena, "%s://%s/", url.scheme, url.host);
-        if (dataset.name) ptmi_found_add(found, &dataset);
+        if (dataset.name && *dataset.name) ptmi_found_add(found, &dataset);
     }
     ptmi_url_clear(&url);
 }
