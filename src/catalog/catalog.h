@@ -30,7 +30,9 @@ PTM_MUST_USE ptm_rc ptmi_catalog_run_end(ptmi_catalog *catalog, int64_t run, int
 /* --- listings ---------------------------------------------------------------------------------- */
 /*
  * One pass over a hub's list. Writes between two checkpoints are one transaction: a kill falls back to the last checkpoint. Until
- * finish, exports go on showing the last finished listing (order and membership); a first listing shows what has arrived.
+ * finish, exports go on showing the last finished listing (order, membership, documents); a first listing shows what has arrived. Two
+ * processes that list one hub at once take up the same listing: keep them apart by a lock, or the one that finishes first takes
+ * models that the other has still to deliver for removed.
  */
 struct ptmi_listing {
     int64_t id;
@@ -82,11 +84,11 @@ struct ptmi_select {
     const char *hub;
     int64_t run;         /* the selection belongs to this run (ptmi_catalog_run_begin): two commands at once do not disturb one another */
     bool all;            /* every repository of a listed model; the rest is ignored */
-    double share;        /* of the models listed, 0..1; used when count < 0. A share > 0 of a non-empty list that rounds to 0 is 1 */
+    double share;        /* of the models listed (that pass the filter), 0..1; used when count < 0. A share > 0 of a non-empty list that rounds to 0 is 1 */
     int64_t count;       /* -1: share */
     const char *sort;    /* downloads, downloadsAllTime, likes, lastModified, createdAt, usedStorage; descending, ties by name */
     const char *filter;  /* --filter: SQLite expression over view models_view, read-only authorizer; NULL: none. PTM_EINVAL tells what is wrong */
-    const char *const *names; /* only these model names (--ids), or */
+    const char *const *names; /* only these model names (--ids), all of them whatever share and count say, or */
     size_t n_names;
     const char *const *urls;  /* only repositories of these clone URLs (--urls) */
     size_t n_urls;
@@ -199,7 +201,7 @@ struct ptmi_failure {
 /* Upsert by (hub, id, stage). */
 PTM_MUST_USE ptm_rc ptmi_catalog_put_failure(ptmi_catalog *catalog, const struct ptmi_failure *failure,
                                              struct ptm_err *err);
-/* The thing works now. id NULL: all of that hub and stage. */
+/* The thing works now. id NULL: all of that hub and stage; an id that ends with ':': all that begin with it (large files of a repository). */
 PTM_MUST_USE ptm_rc ptmi_catalog_clear_failure(ptmi_catalog *catalog, const char *hub, const char *id,
                                                const char *stage, struct ptm_err *err);
 typedef ptm_rc (*ptmi_failure_fn)(void *arg, const struct ptmi_failure *failure, struct ptm_err *err);
@@ -227,7 +229,8 @@ struct ptmi_export {
     const char *const *arrays;   /* NULL-terminated paths of raw arrays (ptmi_hub_array) */
     const bool *array_adds_id;   /* one each */
 };
-/* json/HUB.json. *out_records and *out_changed may be NULL. */
+/* json/HUB.json; nothing is written for a hub of which no model is known and no listing finished. A model without object_id gets its place in
+   its raw array (the running "id" there) as MetadataObjectID. *out_records and *out_changed may be NULL. */
 PTM_MUST_USE ptm_rc ptmi_catalog_export_records(ptmi_catalog *catalog, const struct ptmi_export *what,
                                                 int64_t *out_records, bool *out_changed,
                                                 struct ptm_err *err);
