@@ -25,8 +25,7 @@ typedef enum ptm_log_level {
     PTM_LOG_TRACE,
 } ptm_log_level;
 
-/* What happens to a task: a step of a hub, the clone of a repository, the transfer of a large file.
- */
+/* What happens to a task: a hub's step, a repository's clone, a large file's transfer. */
 typedef enum ptm_event_kind {
     PTM_EVENT_BEGIN = 1,
     PTM_EVENT_PROGRESS,
@@ -51,8 +50,7 @@ struct ptm_event {
     ptm_rc rc;        /* at END: how it ended */
 };
 
-/* Called with ctx's lock held, from any thread, one call at a time: be quick, call nothing of ptm.
- */
+/* Called with ctx's lock held, by any thread, one call at a time: be quick, call nothing of ptm. */
 typedef void (*ptm_log_fn)(void *arg, ptm_log_level level, const char *module, const char *line);
 typedef void (*ptm_event_fn)(void *arg, const struct ptm_event *event);
 
