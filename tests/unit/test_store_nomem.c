@@ -32,7 +32,8 @@ static void run_once(job_fn job, check_fn check, int n, bool *out_hit)
         assert_int_equal(unit_put(store, "content", NULL, NULL), PTM_OK);
     }
     unit_write(unit_path(tmp.path, "file"), "old");
-    PTM_AUTO(ptmi_closep) int fd = scene.fd = unit_text_fd("fresh");
+    PTM_AUTO(ptmi_closep) int fd = unit_text_fd("fresh");
+    scene.fd = fd;
     struct ptm_err err = {0};
     fail_alloc_arm(n);
     ptm_rc rc = job(&scene, &err);
