@@ -265,7 +265,7 @@ static void test_base_whole__kill_leaves_nothing_behind(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int probe = ptmi_os_tmpfile(tmp.path, 0600);
-    if (probe < 0) UNIT_SKIP_TEST("the file system under /tmp has no nameless files");
+    if (probe < 0) UNIT_SKIP_TEST_IN(tmp, "the file system under /tmp has no nameless files");
     close(probe);
     char path[128];
     snprintf(path, sizeof path, "%s/x", tmp.path);
@@ -294,7 +294,7 @@ static void test_base_whole__full_disk_keeps_the_old_file(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int status = unit_in_child(write_on_full_disk, tmp.path);
-    if (status == UNIT_SKIP) UNIT_SKIP_TEST("may not mount a small tmpfs here");
+    if (status == UNIT_SKIP) UNIT_SKIP_TEST_IN(tmp, "may not mount a small tmpfs here");
     assert_int_equal(status, 0);
 }
 
@@ -316,7 +316,7 @@ static void test_base_whole__read_only_folder_is_named(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int status = unit_in_child(write_on_read_only, tmp.path);
-    if (status == UNIT_SKIP) UNIT_SKIP_TEST("may not mount a read-only tmpfs here");
+    if (status == UNIT_SKIP) UNIT_SKIP_TEST_IN(tmp, "may not mount a read-only tmpfs here");
     assert_int_equal(status, 0);
 }
 

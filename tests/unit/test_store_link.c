@@ -313,7 +313,8 @@ static void test_store_link__reflinks_on_xfs(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int status = unit_in_child(link_on_xfs, tmp.path);
-    if (status == UNIT_SKIP) UNIT_SKIP_TEST("no mkfs.xfs, or may not mount a loop device here");
+    if (status == UNIT_SKIP)
+        UNIT_SKIP_TEST_IN(tmp, "no mkfs.xfs, or may not mount a loop device here");
     assert_int_equal(status, 0);
 }
 

@@ -304,7 +304,7 @@ static void test_store_put__read_only_root_is_named(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int status = unit_in_child(use_read_only, tmp.path);
-    if (status == UNIT_SKIP) UNIT_SKIP_TEST("may not mount a tmpfs here");
+    if (status == UNIT_SKIP) UNIT_SKIP_TEST_IN(tmp, "may not mount a tmpfs here");
     assert_int_equal(status, 0);
 }
 
@@ -341,7 +341,7 @@ static void test_store_put__full_disk_leaves_no_half_object(void **state)
     (void)state;
     UNIT_TMP(tmp);
     int status = unit_in_child(use_full_disk, tmp.path);
-    if (status == UNIT_SKIP) UNIT_SKIP_TEST("may not mount a small tmpfs here");
+    if (status == UNIT_SKIP) UNIT_SKIP_TEST_IN(tmp, "may not mount a small tmpfs here");
     assert_int_equal(status, 0);
 }
 

@@ -40,7 +40,8 @@ static inline void unit_tmp_remove(struct unit_tmp *tmp)
 #define UNIT_TMP(name) \
     __attribute__((cleanup(unit_tmp_remove))) struct unit_tmp name = unit_tmp_make()
 
-/* folder/name in one of a few rotating buffers: good until the 32nd call after it. folder may be such a one. */
+/* folder/name in one of a few rotating buffers: good until the 32nd call after it. folder may be
+ * such a one. */
 static inline const char *unit_path(const char *folder, const char *name)
 {
     static __thread char paths[32][512];
@@ -110,4 +111,10 @@ static inline bool unit_own_mounts(void)
     do {                                        \
         print_message("skipped: %s\n", reason); \
         skip();                                 \
+    } while (0)
+/* The same where a scratch folder is open: skip() jumps past cleanups. */
+#define UNIT_SKIP_TEST_IN(tmp, reason) \
+    do {                               \
+        unit_tmp_remove(&(tmp));       \
+        UNIT_SKIP_TEST(reason);        \
     } while (0)
