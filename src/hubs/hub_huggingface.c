@@ -375,8 +375,9 @@ static ptm_rc on_trouble(struct walk *walk, const char *url, ptm_rc rc, struct p
 static ptm_rc on_bad_format(struct walk *walk, ptm_rc rc)
 {
     if (rc != PTM_EFORMAT || ++walk->bad_format >= TRIES_FORMAT) return rc;
-    struct timespec pause = {0, 100000000L + (long)ptmi_clock_random(200) * 1000000L};
-    nanosleep(&pause, NULL);
+    /* At once where it was cut on the way; where the hub is being restarted, a moment later. */
+    struct timespec pause = {0, 100000000L + (long)ptmi_clock_random(100) * 1000000L};
+    if (walk->bad_format > 1) nanosleep(&pause, NULL);
     (void)halve(walk);
     return PTM_OK;
 }
