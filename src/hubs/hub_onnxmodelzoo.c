@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../base/auto.h"
+#include "../base/clock.h"
 #include "../base/fs.h"
 #include "../base/limits.h"
 #include "../base/log.h"
@@ -61,6 +62,7 @@ struct zoo {
     struct ptmi_onnx_manifest manifest;
     struct ptmi_arena_list keys;
     size_t matched;
+    char now[32];
 };
 
 static ptm_rc no_room(struct ptm_err *err)
@@ -410,8 +412,9 @@ static void add_entry(const struct ptmi_onnx_entry *entry, const char *path,
     model->n_tags = entry->tags.n;
 }
 
-static void fill_common(struct ptm_model *model)
+static void fill_common(const struct zoo *zoo, struct ptm_model *model)
 {
+    model->fetched_at = zoo->now;
     model->object_id_is_int = true;
     model->owner = "ONNX";
     model->owner_url = "https://github.com/onnx";
@@ -444,7 +447,7 @@ static ptm_rc deliver_row(struct zoo *zoo, size_t id, const struct ptmi_buf *buf
     if (row->fields[PTMI_ONNX_DATASET])
         ptmi_found_add(&found, &(struct ptm_dataset){.name = row->fields[PTMI_ONNX_DATASET]});
 
-    fill_common(&model);
+    fill_common(zoo, &model);
     model.key = make_key(zoo, path ? path : row->readme, name);
     model.object_id = number;
     model.name = name;
@@ -494,7 +497,7 @@ static ptm_rc deliver_entry(struct zoo *zoo, size_t index, struct ptm_err *err)
     struct ptm_file files[2] = {{0}};
     char number[24];
     snprintf(number, sizeof(number), "%zu", index);
-    fill_common(&model);
+    fill_common(zoo, &model);
     model.key = make_key(zoo, entry->path, entry->model);
     model.object_id = number;
     model.name = entry->model;
@@ -564,6 +567,7 @@ static ptm_rc parse_onnx(const struct ptmi_hub_env *env, const struct ptmi_hub_s
     struct zoo zoo = {.env = env, .sink = sink, .dir = dir, .arena = PTMI_ARENA(PARSE_ARENA)};
     zoo.source = ptmi_arena_printf(&zoo.arena, REPO_URL "/blob/%s/",
                                    sha && ptmi_str_is_hex(sha, 40) ? sha : "main");
+    ptmi_clock_now(zoo.now);
     ptm_rc rc = zoo.source ? parse_zoo(&zoo, err) : no_room(err);
     free(zoo.manifest_text);
     ptmi_arena_clear(&zoo.arena);

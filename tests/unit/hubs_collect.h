@@ -87,8 +87,17 @@ static inline void collect_copy_parts(struct collect *all, const struct ptm_mode
     to->tags = collect_list(all, from->tags, from->n_tags);
     to->authors = collect_list(all, from->authors, from->n_authors);
     to->base_models = collect_list(all, from->base_models, from->n_base_models);
-    to->entry_points = NULL;
-    to->n_entry_points = 0;
+    struct ptm_entry_point *points =
+        ptmi_arena_alloc(&all->arena, (from->n_entry_points + 1) * sizeof *points);
+    assert_non_null(points);
+    for (size_t i = 0; i < from->n_entry_points; i++) {
+        const struct ptm_entry_point *p = &from->entry_points[i];
+        assert_non_null(p->code);
+        points[i] = (struct ptm_entry_point){collect_str(all, p->repo), collect_str(all, p->ref),
+                                             collect_str(all, p->name), collect_str(all, p->code),
+                                             p->line};
+    }
+    to->entry_points = points;
 }
 
 static inline void collect_copy(struct collect *all, const struct ptm_model *from,
