@@ -148,7 +148,9 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     case SQLITE_SELECT:
         return SQLITE_OK; /* ours and the view's own: the scan lets no other through */
     case SQLITE_READ:
-        return within(part) || within(a) ? SQLITE_OK : SQLITE_DENY;
+        /* An empty column: the view's table is joined for its rows alone (seen with SQLite 3.40).
+         */
+        return within(part) || within(a) || (b && !*b) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_FUNCTION:
         /* The view's own aggregates come with its name as part, but not in every version of SQLite.
          */

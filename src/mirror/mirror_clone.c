@@ -41,6 +41,7 @@ struct job {
     char *url, *author, *name, *ref;
     char *label; /* AUTHOR/NAME: how failures and progress name it */
     char *dir;
+    ptm_access access;   /* as the listing tells */
     struct ptm_err note; /* an error while keeping the account, found on a transfer thread */
     ptm_rc note_rc;
 };
@@ -326,16 +327,38 @@ static ptm_rc check_disk(struct step *step, struct ptm_err *err)
                        ptmi_str_human_size(step->mirror->opts.keep_free, keep));
 }
 
+/* A git server says the same of a gated, a private and a missing repository; the listing knows
+ * which it is. */
+static ptm_rc tell_apart(const struct job *job, ptm_rc rc, struct ptm_err *err)
+{
+    if (rc != PTM_EAUTH && rc != PTM_ENOTFOUND && rc != PTM_EGATED) return rc;
+    int http_status = err->http_status;
+    if (job->access == PTM_ACCESS_GATED)
+        rc = ptm_err_set(
+            err, PTM_EGATED,
+            "%s: access to this model is gated; accept its terms on its page and set HF_TOKEN",
+            job->url);
+    else if (job->access == PTM_ACCESS_DISABLED)
+        rc = ptm_err_set(err, PTM_EDISABLED, "%s: taken down by the hub", job->url);
+    else if (job->access == PTM_ACCESS_PRIVATE)
+        rc = ptm_err_set(err, PTM_EAUTH, "%s: private; set HF_TOKEN to a token that may read it",
+                         job->url);
+    err->http_status = http_status;
+    return rc;
+}
+
 /* Sorts an error into "this repository" (a row) and "all of them" (the step ends). */
 static void settle(struct job *job, ptm_rc rc, const struct ptm_err *why)
 {
     struct step *step = job->step;
     struct ptm_err err = *why;
     if (rc < 0 && !ptmi_mirror_is_fatal(rc)) {
+        rc = tell_apart(job, rc, &err);
         count(step, &step->report->failed);
         if (rc == PTM_ENET) count(step, &step->no_network);
         ptm_rc first = rc;
-        rc = fail(step, job->label, "clone", job->url, why, &err);
+        const struct ptm_err told = err;
+        rc = fail(step, job->label, "clone", job->url, &told, &err);
         if (rc == PTM_OK) rc = ask_remote_sha(job, first, &err);
     }
     pthread_mutex_lock(&step->lock);
@@ -367,6 +390,7 @@ static ptm_rc submit(void *arg, const struct ptmi_repo *repo, struct ptm_err *er
     if (!job) return ptm_err_set(err, PTM_ENOMEM, "%s", repo->clone_url);
     job->step = step;
     job->repo = repo->id;
+    job->access = repo->access;
     job->url = copy(repo->clone_url);
     job->author = copy(repo->author);
     job->name = copy(repo->name);

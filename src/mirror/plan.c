@@ -66,7 +66,7 @@ static void tell(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
         snprintf(sizes, sizeof sizes, "%s%s", ptmi_str_human_size(chosen->bytes, need),
                  chosen->unknown_size ? " and some of unknown size" : "");
     else
-        snprintf(sizes, sizeof sizes, "about %s for a whole harvest of this hub", hub->size);
+        snprintf(sizes, sizeof sizes, "sizes unknown (this hub as a whole: about %s)", hub->size);
     ptmi_log(
         mirror->ctx, PTM_LOG_INFO, "mirror",
         "%s: %lld of %lld models chosen: %lld repositories, %lld of them here already%s%s; %s free",

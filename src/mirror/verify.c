@@ -63,6 +63,7 @@ static ptm_rc check_object(void *arg, const char *oid, int64_t size, struct ptm_
     char *id = ptmi_str_printf("%s/%s:%s", verify->repo->author, verify->repo->name, oid);
     if (!id) return ptm_err_set(err, PTM_ENOMEM, "%s", oid);
     bad(verify, id, &why, &verify->out->objects_bad);
+    if (rc == PTM_ECORRUPT) PTM_TRY(ptm_store_remove(verify->mirror->store, oid, err));
     return record(verify, id, "large", verify->repo->clone_url, &why, err);
 }
 
