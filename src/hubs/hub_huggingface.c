@@ -82,7 +82,6 @@ struct walk {
     int pages;               /* in this run */
     int bad_format, bad_net; /* tries of this page */
     int empty;
-    int64_t count;
     /* Brent's cycle search over the first key of each page: in one pass no key can come twice. */
     char mark[72];
     uint64_t steps, power;
@@ -230,11 +229,11 @@ static ptm_rc page_url(const struct walk *walk, char **out, struct ptm_err *err)
 static ptm_rc save(const struct walk *walk, struct ptm_err *err)
 {
     struct ptmi_buf token = PTMI_BUF(PTM_LIMIT_HEADERS * 2);
-    ptm_rc rc = ptmi_buf_printf(&token, err,
-                                "{\"v\":1,\"mode\":\"%s\",\"full\":%s,\"tried\":%u,\"limit\":%d,"
-                                "\"count\":%lld,\"next\":",
-                                mode_names[walk->mode], walk->full ? "true" : "false", walk->tried,
-                                walk->limit, (long long)walk->count);
+    ptm_rc rc = ptmi_buf_printf(
+        &token, err,
+        "{\"v\":1,\"mode\":\"%s\",\"full\":%s,\"tried\":%u,\"limit\":%d,\"done\":%s,\"next\":",
+        mode_names[walk->mode], walk->full ? "true" : "false", walk->tried, walk->limit,
+        walk->done ? "true" : "false");
     if (rc == PTM_OK) rc = ptmi_buf_json_str(&token, walk->next, err);
     if (rc == PTM_OK) rc = ptmi_buf_puts(&token, "}", err);
     if (rc == PTM_OK) rc = walk->sink->checkpoint(walk->sink->arg, token.data, err);
@@ -258,7 +257,7 @@ static ptm_rc load(struct walk *walk, const char *token, struct ptm_err *err)
     walk->tried = (unsigned)ptmi_json_int(root, "tried", 0) & 15u;
     int64_t limit = ptmi_json_int(root, "limit", LIMIT_MAX);
     walk->limit = limit < LIMIT_MIN || limit > LIMIT_MAX ? LIMIT_MAX : (int)limit;
-    walk->count = ptmi_json_int(root, "count", 0);
+    walk->done = ptmi_json_bool(root, "done", false); /* killed on the last step */
     if (!next || !ptmi_url_same_origin(next, API)) return PTM_OK;
     walk->next = strdup(next);
     walk->resumed = true;
@@ -444,9 +443,8 @@ static void adapt_limit(struct walk *walk, size_t bytes)
     walk->good = 0;
 }
 
-/* Where the walk goes after this page. */
-static ptm_rc advance(struct walk *walk, const struct ptmi_hf_page *page, char **next,
-                      struct ptm_err *err)
+/* Where the walk goes after this page; takes next. */
+static void advance(struct walk *walk, const struct ptmi_hf_page *page, char *next)
 {
     if (walk->mode == MODE_ASC && strcmp(page->first_created, page->last_created) > 0 &&
         *page->last_created) {
@@ -457,9 +455,8 @@ static ptm_rc advance(struct walk *walk, const struct ptmi_hf_page *page, char *
     walk->resumed = walk->patient = false;
     walk->bad_format = walk->bad_net = 0;
     walk->pages++;
-    walk->count += (int64_t)page->delivered;
     free(walk->next);
-    walk->next = ptm_steal(next);
+    walk->next = next;
     if (walk->mode == MODE_AGAIN && page->met_known) walk->done = true;
     if (!walk->next) {
         walk->done = walk->mode != MODE_DESC;
@@ -468,7 +465,17 @@ static ptm_rc advance(struct walk *walk, const struct ptmi_hf_page *page, char *
             to_top(walk);
         }
     }
-    ptmi_task_progress(walk->env->ctx, walk->env->task, walk->count, -1);
+}
+
+/* The page is delivered: finds the next one, sees that it is one, keeps all that. */
+static ptm_rc leave_page(struct walk *walk, const struct ptm_net_response *answer, const char *url,
+                         const struct ptmi_hf_page *page, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_freep) char *next = NULL;
+    PTM_TRY(next_link(walk, answer, url, &next, err));
+    PTM_TRY(check_progress(walk, page, url, !next, err));
+    adapt_limit(walk, answer->body_len);
+    advance(walk, page, ptm_steal(&next));
     return save(walk, err);
 }
 
@@ -476,16 +483,12 @@ static ptm_rc take_page(struct walk *walk, const struct ptm_net_response *answer
                         struct ptm_err *err)
 {
     char now[32];
-    PTM_AUTO(ptmi_freep) char *next = NULL;
     struct ptmi_origin from = {url, ptmi_clock_now(now)};
     struct ptmi_hf_page page = {.only_new = walk->mode == MODE_AGAIN};
     ptm_rc rc = ptmi_hf_page(answer->body ? answer->body : "", answer->body_len, &from, walk->sink,
                              &page, err);
     if (rc != PTM_OK) return on_bad_format(walk, rc);
-    PTM_TRY(next_link(walk, answer, url, &next, err));
-    PTM_TRY(check_progress(walk, &page, url, !next, err));
-    adapt_limit(walk, answer->body_len);
-    return advance(walk, &page, &next, err);
+    return leave_page(walk, answer, url, &page, err);
 }
 
 static ptm_rc step(struct walk *walk, struct ptm_err *err)

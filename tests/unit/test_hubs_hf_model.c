@@ -210,8 +210,8 @@ static void test_hubs_hf_model__wrong_types_count_as_absent(void **state)
         "[]",
         "{}",
         "[null,1,{},[]]",
-        "{\"total\":\"x\",\"models\":[1],\"relation\":3,\"license\":{},\"datasets\":[[]],\"model_"
-        "type\":[1]}",
+        ("{\"total\":\"x\",\"models\":[1],\"relation\":3,\"license\":{},\"datasets\":[[]],"
+         "\"model_type\":[1]}"),
         "[{\"rfilename\":1},{\"rfilename\":\"ok\",\"size\":\"big\",\"lfs\":[]}]"};
     for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
         for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {

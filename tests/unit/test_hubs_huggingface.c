@@ -125,6 +125,20 @@ static void test_hubs_huggingface__resumes_at_the_page_that_failed(void **state)
     bench_close(&b);
 }
 
+static void test_hubs_huggingface__a_listing_that_was_done_stays_done(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b);
+    add_pages(&b, 2, false);
+    assert_int_equal(bench_list(&b, "huggingface"), PTM_OK);
+    /* Killed after the last checkpoint: nothing is left to ask for. */
+    assert_int_equal(bench_list(&b, "huggingface"), PTM_OK);
+    assert_int_equal(canned_requests(&b.server), 0);
+    assert_int_equal(b.all.n, 4);
+    bench_close(&b);
+}
+
 static void test_hubs_huggingface__halves_the_page_and_keeps_the_cursor(void **state)
 {
     (void)state;
@@ -604,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_hubs_huggingface__walks_all_pages_oldest_first),
         cmocka_unit_test(test_hubs_huggingface__leaves_siblings_out_when_asked),
         cmocka_unit_test(test_hubs_huggingface__resumes_at_the_page_that_failed),
+        cmocka_unit_test(test_hubs_huggingface__a_listing_that_was_done_stays_done),
         cmocka_unit_test(test_hubs_huggingface__halves_the_page_and_keeps_the_cursor),
         cmocka_unit_test(test_hubs_huggingface__gives_up_at_the_smallest_page),
         cmocka_unit_test(test_hubs_huggingface__raises_the_page_size_again),

@@ -190,11 +190,10 @@ static void test_hubs_modelhub__config_survives_wrong_types(void **state)
         "7",
         "null",
         "{\"meta\":[],\"model\":7,\"publication\":\"x\"}",
-        "{\"meta\":{\"task_extended\":[],\"data_source\":7},\"model\":{\"architecture\":{},"
-        "\"license\":[]},"
-        "\"publication\":{\"url\":{},\"doi\":7,\"bibtex\":[]}}",
-        "{\"meta\":{\"data_source\":\"Private\"},\"publication\":{\"url\":\"10.\",\"bibtex\":"
-        "\"doi\"}}",
+        ("{\"meta\":{\"task_extended\":[],\"data_source\":7},\"model\":{\"architecture\":{},"
+         "\"license\":[]},\"publication\":{\"url\":{},\"doi\":7,\"bibtex\":[]}}"),
+        ("{\"meta\":{\"data_source\":\"Private\"},\"publication\":{\"url\":\"10.\","
+         "\"bibtex\":\"doi\"}}"),
         "{\"meta\":{\"data_source\":\"http://\"},\"publication\":{\"bibtex\":\"doi 10.1234/\"}}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct ptmi_arena arena = PTMI_ARENA(1u << 20);
