@@ -13,6 +13,7 @@ static const struct ptmi_hub_ops *const hubs[] = {
     &ptmi_hub_modelhub,
     &ptmi_hub_modelzoo,
     &ptmi_hub_onnxmodelzoo,
+    &ptmi_hub_pytorchhub,
 };
 
 const struct ptmi_hub_ops *ptmi_hub_find(const char *name)

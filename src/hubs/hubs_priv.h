@@ -18,6 +18,7 @@ extern const struct ptmi_hub_ops ptmi_hub_huggingface;
 extern const struct ptmi_hub_ops ptmi_hub_modelhub;
 extern const struct ptmi_hub_ops ptmi_hub_modelzoo;
 extern const struct ptmi_hub_ops ptmi_hub_onnxmodelzoo;
+extern const struct ptmi_hub_ops ptmi_hub_pytorchhub;
 
 /* --- facts of one record ------------------------------------------------------------------------
  */
