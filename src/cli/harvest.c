@@ -10,23 +10,14 @@
 #include "../base/clock.h"
 #include "../base/str.h"
 
-/* The command as it is recorded in the runs table: what stands between :// and @ may be a password.
- */
+/* The command as it is recorded in the runs table: no passwords of URLs. */
 static char *recorded_command(int argc, char **argv)
 {
     struct ptmi_buf text = PTMI_BUF(64u << 10);
     ptm_rc rc = ptmi_buf_puts(&text, "ptm", NULL);
     for (int i = 1; i < argc && rc == PTM_OK; i++) {
-        const char *arg = argv[i], *user = NULL;
-        rc = ptmi_buf_putc(&text, ' ', NULL);
-        while (rc == PTM_OK && (user = strstr(arg, "://"))) {
-            user += 3;
-            size_t len = strcspn(user, "@/=");
-            rc = ptmi_buf_append(&text, arg, (size_t)(user - arg), NULL);
-            if (rc == PTM_OK && user[len] == '@') rc = ptmi_buf_puts(&text, "***", NULL);
-            arg = user[len] == '@' ? user + len : user;
-        }
-        if (rc == PTM_OK) rc = ptmi_buf_puts(&text, arg, NULL);
+        PTM_AUTO(ptmi_freep) char *shown = ptmi_cli_redact(argv[i]);
+        rc = ptmi_buf_printf(&text, NULL, " %s", shown ? shown : "?");
     }
     char *command = ptmi_buf_take(&text);
     ptmi_buf_clear(&text);

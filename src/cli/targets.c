@@ -106,10 +106,14 @@ static ptm_rc read_items(struct ptmi_targets *targets, const char *path,
 {
     PTM_AUTO(ptmi_freep) char *text = NULL;
     size_t len = 0;
-    if (strcmp(path, "-") == 0)
+    if (strcmp(path, "-") == 0) {
         PTM_TRY(read_stdin(&text, err));
-    else
-        PTM_TRY(ptmi_fs_read(path, LIST_FILE_MAX, &text, &len, err));
+    } else {
+        ptm_rc rc = ptmi_fs_read(path, LIST_FILE_MAX, &text, &len, err);
+        if (rc == PTM_ENOENT)
+            return ptm_err_set(err, PTM_EINVAL, "%s: no such file, and no hub of that name", path);
+        if (rc < 0) return rc;
+    }
     char *rest = NULL;
     for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
         line += strspn(line, " \t");

@@ -14,14 +14,9 @@ static const char *source_name(ptmi_source source)
     return names[source];
 }
 
-/* Passwords within URLs are secrets too. */
 static char *shown_value(const struct ptmi_opt *opt, const char *text)
 {
-    if (opt->flags & PTMI_OPT_SECRET) return strdup("***");
-    const char *user = strstr(text, "://");
-    const char *at = user ? strchr(user, '@') : NULL;
-    if (!at || strcspn(user + 3, "/") < (size_t)(at - user - 3)) return strdup(text);
-    return ptmi_str_printf("%.*s***%s", (int)(user + 3 - text), text, at);
+    return opt->flags & PTMI_OPT_SECRET ? strdup("***") : ptmi_cli_redact(text);
 }
 
 static ptm_rc print_setting(struct ptmi_cli *cli, struct ptmi_table *table,

@@ -49,7 +49,7 @@ static void roff_line(void *arg, const char *line)
 
 static void roff_text(const char *text)
 {
-    ptmi_wrap(text, 78, roff_line, NULL);
+    ptmi_wrap(text, 68, roff_line, NULL); /* escapes make lines longer; 80 is what mandoc likes */
 }
 
 static void roff_item(const char *label, const char *text)

@@ -5,6 +5,7 @@
 
 #include "../base/auto.h"
 #include "harvest.h"
+#include "look.h"
 
 struct check {
     struct ptmi_cli *cli;
@@ -84,22 +85,17 @@ static ptm_rc verify_hub(struct ptmi_drive *drive, const struct ptmi_hub_ops *hu
  * at all the same. */
 static ptm_rc keep_listed(struct ptmi_cli *cli, struct ptmi_targets *targets, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_freep) char *path = ptmi_cli_catalog_path(cli);
-    ptmi_catalog *catalog = NULL;
+    PTM_AUTO(ptmi_catalog_closep) ptmi_catalog *catalog = NULL;
     size_t kept = 0;
-    if (!path) return ptm_err_set(err, PTM_ENOMEM, "catalogue");
-    PTM_TRY(ptmi_cli_start(cli, err));
-    PTM_TRY(ptmi_catalog_open(cli->ctx, path, true, &catalog, err));
-    ptm_rc rc = PTM_OK;
-    for (size_t i = 0; i < targets->n_hubs && rc == PTM_OK; i++) {
+    PTM_TRY(ptmi_look_open(cli, &catalog, err));
+    for (size_t i = 0; i < targets->n_hubs; i++) {
         struct ptmi_hub_status status = {0};
-        rc = ptmi_catalog_status(catalog, targets->hubs[i]->name, &status, err);
-        if (rc == PTM_OK && (status.models || status.cloned || *status.listed_at))
+        PTM_TRY(ptmi_catalog_status(catalog, targets->hubs[i]->name, &status, err));
+        if (status.models || status.cloned || *status.listed_at)
             targets->hubs[kept++] = targets->hubs[i];
     }
     targets->n_hubs = kept;
-    ptmi_catalog_close(catalog);
-    return rc;
+    return PTM_OK;
 }
 
 ptm_rc ptmi_verb_verify(struct ptmi_cli *cli, int *status, struct ptm_err *err)

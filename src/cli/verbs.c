@@ -230,7 +230,7 @@ static const struct ptmi_verb table[] = {
     },
     {
         .name = "lfs-filter",
-        .operands = "clean|smudge [PATH]",
+        .operands = "clean|smudge|process [PATH]",
         .summary = "The filter of Git LFS, run by git.",
         .text = "",
         .groups = EVERY,

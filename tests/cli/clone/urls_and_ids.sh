@@ -1,0 +1,1 @@
+echo a >a; ptm clone modelhub --urls a --ids a

@@ -1,0 +1,1 @@
+printf '# none\n\n  \n' >urls; ptm clone modelhub --urls urls

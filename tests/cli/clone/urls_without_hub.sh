@@ -1,0 +1,1 @@
+echo https://x/y/z >urls; ptm clone --urls urls

@@ -1,0 +1,1 @@
+PTM_REWRITE=x ptm config

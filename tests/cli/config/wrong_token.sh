@@ -1,0 +1,1 @@
+HF_TOKEN="a b" ptm config

@@ -1,0 +1,1 @@
+ptm --top 5 status

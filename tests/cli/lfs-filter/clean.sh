@@ -1,0 +1,1 @@
+git init -q . && printf hello | ptm lfs-filter clean

@@ -1,0 +1,1 @@
+echo >data; ptm run modelhub --offline

@@ -1,0 +1,1 @@
+ptm run huggingface --offline 2>err; ! grep -i shrinkage err

@@ -1,0 +1,1 @@
+ptm --root r setup --all --json | head -n 1

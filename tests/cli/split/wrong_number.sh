@@ -1,0 +1,1 @@
+ptm split modelhub -n 0

@@ -1,0 +1,1 @@
+ptm setup --all >/dev/null; ptm status

@@ -1,0 +1,1 @@
+ptm --version; ptm -V | cmp - - && ptm run --version
