@@ -42,9 +42,10 @@ static const struct rule rules[] = {
     {"' not found", WHO_LOCAL, PTM_ENOTFOUND, false},
     {"not found in upstream", WHO_LOCAL, PTM_ENOTFOUND, false},
     {"couldn't find remote ref", WHO_LOCAL, PTM_ENOTFOUND, false},
+    {"error: object ", WHO_LOCAL, PTM_ECORRUPT, false}, /* which one, and what is wrong with it */
     {"fsck error", WHO_LOCAL, PTM_ECORRUPT, false},
     {"error in object", WHO_LOCAL, PTM_ECORRUPT, false},
-    {"gitmodules", WHO_LOCAL, PTM_ECORRUPT, false},
+    {"cannot lock ref", WHO_LOCAL, PTM_EGIT, false},
     {"invalid path", WHO_LOCAL, PTM_EUNSAFE, false},
     {"not allowed", WHO_LOCAL, PTM_ENOTCLONABLE, false},
     {"is this a git repository", WHO_LOCAL, PTM_ENOTCLONABLE, false},
@@ -176,13 +177,23 @@ static bool find_status(const char *text, int *out, char line[LINE_SIZE])
     return false;
 }
 
-/* Best line to show when no rule fits: the last that is not chatter. */
+static bool is_verdict(const char *line)
+{
+    return ptmi_str_starts(line, "fatal:") || ptmi_str_starts(line, "error:");
+}
+
+/* Best line to show when no rule fits: the last that says "fatal" or "error", else the last that is
+ * not chatter. */
 static void last_words(const char *text, char out[LINE_SIZE])
 {
     char line[LINE_SIZE];
+    bool found = false;
     out[0] = '\0';
-    while (next_line(&text, line))
-        if (!is_chatter(line)) memcpy(out, line, sizeof line);
+    while (next_line(&text, line)) {
+        if (is_chatter(line) || (found && !is_verdict(line))) continue;
+        found |= is_verdict(line);
+        memcpy(out, line, sizeof line);
+    }
 }
 
 static ptm_rc by_status(int status, const char *url, bool *retryable)

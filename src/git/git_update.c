@@ -139,6 +139,29 @@ static ptm_rc is_ancestor(ptmi_git *git, const char *dir, const char *older, con
                            "comparing", dir, false, err);
 }
 
+/*
+ * Was HEAD upstream's once? Told by the remote-tracking branch's reflog, which keeps what a forced
+ * push took away. A clone's first value is in it from the first change on.
+ */
+static bool was_upstream(const char *dir, const struct ptmi_git_state *head)
+{
+    PTM_AUTO(ptmi_git2_repo_freep) git_repository *repo = NULL;
+    PTM_AUTO(ptmi_freep) char *name = ptmi_str_printf("refs/remotes/origin/%s", head->branch);
+    git_reflog *log = NULL;
+    git_oid oid;
+    bool found = false;
+    if (!name || ptmi_git2_open(dir, &repo, NULL) < 0 || git_oid_fromstr(&oid, head->sha) < 0 ||
+        git_reflog_read(&log, repo, name) < 0)
+        return false;
+    for (size_t i = 0; i < git_reflog_entrycount(log) && !found; i++) {
+        const git_reflog_entry *entry = git_reflog_entry_byindex(log, i);
+        found = git_oid_equal(git_reflog_entry_id_old(entry), &oid) ||
+                git_oid_equal(git_reflog_entry_id_new(entry), &oid);
+    }
+    git_reflog_free(log);
+    return found;
+}
+
 /* Are there commits at HEAD that no remote-tracking branch and no tag has? */
 static ptm_rc has_own_commits(ptmi_git *git, const char *dir, bool *out, struct ptm_err *err)
 {
@@ -160,19 +183,16 @@ static ptm_rc check_forward(ptmi_git *git, const struct ptmi_git_clone *what,
         PTM_TRY(is_ancestor(git, what->dest, head->sha, target->sha, &forward, err));
     else
         PTM_TRY(has_own_commits(git, what->dest, &own, err));
-    if (own || !forward) {
-        if (!own) PTM_TRY(has_own_commits(git, what->dest, &own, err));
-        if (own)
-            return ptm_err_set(
-                err, PTM_EDIVERGED,
-                "%s: has commits of its own, left alone; merge or move them to a branch",
-                what->dest);
+    if (forward && !own) return PTM_OK;
+    if (was_upstream(what->dest, head))
         return ptm_err_set(err, PTM_EDIVERGED,
                            "%s: upstream rewrote its history, left alone; to follow it: git -C %s "
                            "reset --hard %.12s",
                            what->dest, what->dest, target->sha);
-    }
-    return PTM_OK;
+    return ptm_err_set(
+        err, PTM_EDIVERGED,
+        "%s: has commits of its own, left alone; move them to a branch to follow upstream",
+        what->dest);
 }
 
 /* --- move --- */

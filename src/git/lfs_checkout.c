@@ -260,6 +260,9 @@ static ptm_rc place_all(struct place *place, const struct ptmi_lfs_files *files,
         if (ptm_ctx_canceled(job->git->ctx))
             return ptm_err_set(err, PTM_ECANCELED, "%s: interrupted", job->dir);
         PTM_TRY(link_local(job, &file->pointer, err));
+        /* git takes an entry of size 0 for one never looked at, and no filter turns an empty file
+         * into a pointer: it stays one. */
+        if (file->pointer.size == 0) continue;
         if (file->in_head && file->wanted && job->opts->checkout != PTMI_CHECKOUT_NONE)
             PTM_TRY(place_file(place, file, err));
     }

@@ -322,7 +322,9 @@ static ptm_rc ask(struct transfer *transfer, const struct ptmi_lfs_pointer *cons
         *refused = why;
     }
     answer_all(answers, n, refused->rc, refused);
-    if (refused->retryable) *refused = (struct ptm_err){0};
+    /* Some servers answer 404 to a batch of which they have nothing: that says nothing of the next
+     * one. */
+    if (refused->retryable || refused->rc == PTM_ENOTFOUND) *refused = (struct ptm_err){0};
     return PTM_OK;
 }
 
