@@ -48,7 +48,9 @@ ptm_rc ptmi_out_finish(struct ptmi_out *out, struct ptm_err *err)
     (void)out;
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return PTM_OK;
-    return ptm_err_sys(err, errno ? errno : EIO, "standard output");
+    if (errno) return ptm_err_sys(err, errno, "standard output");
+    /* an earlier write failed, and its errno is gone */
+    return ptm_err_set(err, PTM_EIO, "standard output could not be written to");
 }
 
 size_t ptmi_out_width(const char *text)

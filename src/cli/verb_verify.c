@@ -54,8 +54,9 @@ static ptm_rc print_sum(struct ptmi_cli *cli, const char *hub,
         ptmi_json_line_int(&line, "exports_bad", report->files_bad);
         rc = ptmi_json_line_print(&line, &cli->out, err);
     } else if (bad == 0) {
-        ptmi_out_printf(&cli->out, "%s: whole: %" PRId64 " repositories, %" PRId64 " large files\n",
-                        hub, report->repos, report->objects);
+        ptmi_out_printf(&cli->out,
+                        "%s: whole (repositories: %" PRId64 ", large files: %" PRId64 ")\n", hub,
+                        report->repos, report->objects);
     } else {
         ptmi_out_printf(&cli->out,
                         "%s: %" PRId64 " of %" PRId64 " repositories, %" PRId64 " of %" PRId64
