@@ -486,13 +486,13 @@ static bool add_models(struct ptmi_torch_calls *calls, const struct value *model
         if (model->kind == VALUE_LITERAL && model->len > 0 && !point->name) return false;
         return add_point(calls, point);
     }
-    for (size_t i = 0; i < var->live.n; i++) {
-        point->name = var->live.items[i];
-        if (!add_point(calls, point)) return false;
-    }
-    for (size_t i = 0; i < var->variants.n; i++) {
-        point->name = var->variants.items[i];
-        if (!add_point(calls, point)) return false;
+    const struct ptmi_arena_list *const lists[] = {&var->live, &var->variants};
+    for (size_t l = 0; l < 2; l++) {
+        for (size_t i = 0; i < lists[l]->n; i++) {
+            const char *name = lists[l]->items[i];
+            point->name = *name ? name : NULL; /* "" is filled in by code that we do not see */
+            if (!add_point(calls, point)) return false;
+        }
     }
     return true;
 }

@@ -158,6 +158,8 @@ static void test_hubs_torch_calls__what_cannot_be_known_stays_open(void **state)
         "torch.hub.load('acme/nets', 'a' if x else 'b')\n",
         "torch.hub.load('acme/nets', *rest, 'late')\n",
         "torch.hub.load('acme/nets', b'bytes')\n",
+        "torch.hub.load('acme/nets', '')\n",
+        "m = ''\ntorch.hub.load('acme/nets', m)\n",
         "torch.hub.load('acme/nets')\n",
         "for m in names:\n    torch.hub.load('acme/nets', m)\n",
         "m = 'a'\nm += 'b'\ntorch.hub.load('acme/nets', m)\n",

@@ -1,0 +1,2 @@
+name = ''
+m = torch.hub.load('a/b', name)
