@@ -617,7 +617,8 @@ static bool set_limits(ptmi_transfer *t, const struct ptmi_exchange *x)
     int64_t slice = opts->limit_rate / 8;
     long buffer = x->gzip ? GZIP_RECV_BYTES : RECV_BYTES;
     if (opts->limit_rate > 0 && slice < buffer) buffer = slice < 16384 ? 16384 : (long)slice;
-    SET(CURLOPT_BUFFERSIZE, buffer);
+    /* Only tuning: curl 7.88 refuses it on a handle whose last transfer ended before it connected. */
+    curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, buffer);
     SET(CURLOPT_CONNECTTIMEOUT, (long)opts->connect_seconds);
     /* curl measures only while it may receive: a transfer we paused ourselves is not a stalled one.
      */
