@@ -236,20 +236,17 @@ static const char *page_name(const char *path, struct ptmi_arena *arena)
     return ptmi_arena_strndup(arena, base, (size_t)(strrchr(base, '.') - base));
 }
 
-static ptm_rc read_page(struct site *site, const char *path, struct ptmi_arena *arena,
-                        struct ptm_err *err)
+/* A page that was read: delivered unless it is of another kind, or of a model that is known. */
+static ptm_rc take_page(struct site *site, const char *path, const char *html, size_t len,
+                        struct ptmi_arena *arena, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_freep) char *html = NULL;
-    size_t len = 0;
     struct ptm_err why = {0};
     struct ptmi_pt_model model = {0};
     bool is_page = false;
     bool is_new = false;
     const char *name = page_name(path, arena);
     if (!name) return no_room(err);
-    ptm_rc rc =
-        ptmi_fs_read_beneath(site->env->pages_dir, path, PTMI_PT_PAGE_MAX, &html, &len, &why);
-    if (rc == PTM_OK) rc = ptmi_pt_read_page(html, len, name, arena, &model, &is_page, &why);
+    ptm_rc rc = ptmi_pt_read_page(html, len, name, arena, &model, &is_page, &why);
     if (rc != PTM_OK) return file_failed(site, path, SITE, rc, &why, err);
     if (!is_page || ptmi_path_check_name(model.slug, NULL) != PTM_OK ||
         strlen(model.slug) + 5 > PTM_LIMIT_NAME)
@@ -260,6 +257,20 @@ static ptm_rc read_page(struct site *site, const char *path, struct ptmi_arena *
     if (!url) return no_room(err);
     PTM_TRY(deliver_html(site, model.slug, html, len, url, err));
     return deliver_model(site, &model, url, arena, err);
+}
+
+static ptm_rc read_page(struct site *site, const char *path, struct ptmi_arena *arena,
+                        struct ptm_err *err)
+{
+    char *html = NULL;
+    size_t len = 0;
+    struct ptm_err why = {0};
+    ptm_rc rc =
+        ptmi_fs_read_beneath(site->env->pages_dir, path, PTMI_PT_PAGE_MAX, &html, &len, &why);
+    if (rc != PTM_OK) return file_failed(site, path, SITE, rc, &why, err);
+    rc = take_page(site, path, html, len, arena, err);
+    free(html);
+    return rc;
 }
 
 static ptm_rc read_pages(struct site *site, struct ptm_err *err)
