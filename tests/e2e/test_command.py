@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""The command over real harvests of the sample hubs: settings of single hubs, accounts, several models by name, bars on a terminal."""
+import errno
+import json
+import os
+import pty
+import re
+import select
+import signal
+import time
+
+import sample_hubs
+from conftest import PTM
+
+
+def clones(ptm, hub):
+    return {path.parent.name for path in (ptm.root / hub / "repos").glob("*/*/.git")}
+
+
+def test_sections_hold_for_their_hub_alone(ptm):
+    config = ptm.folder / "home/.config/ptm"
+    config.mkdir(parents=True)
+    (config / "config.ini").write_text("large = none\n[modelhub]\nlarge = head\n[huggingface]\ntop = 1\n")
+    reports = {line["hub"]: line for line in ptm.json_lines("run", "modelhub", "huggingface")}
+    assert reports["modelhub"]["large_fetched"] == 3
+    assert reports["huggingface"]["chosen_models"] == 1 and reports["huggingface"]["large_fetched"] == 0
+    assert clones(ptm, "huggingface") == {"tiny-bert"}
+    assert (ptm.repo("huggingface", "acme", "tiny-bert") / "model.safetensors").stat().st_size < 1024, "a pointer"
+
+
+def test_command_line_beats_environment_beats_file(ptm):
+    config = ptm.folder / "home/.config/ptm"
+    config.mkdir(parents=True)
+    (config / "config.ini").write_text("[huggingface]\ntop = 3\n")
+    assert ptm.json_lines("run", "huggingface", "--dry-run")[0]["chosen_models"] == 3
+    assert ptm.json_lines("run", "huggingface", "--dry-run", HF_TORRENT_SHRINKAGE="1")[0]["chosen_models"] == 12
+    assert ptm.json_lines("run", "huggingface", "--dry-run", "--top", "50%", HF_TORRENT_SHRINKAGE="1")[0]["chosen_models"] == 6
+
+
+def test_endpoint_is_a_rewrite_and_recorded_urls_are_original(ptm, hubs):
+    ptm.run("run", "huggingface", "--top", "1", PTM_REWRITE="", HF_ENDPOINT=f"http://127.0.0.1:{hubs.server_port}/huggingface.co")
+    assert clones(ptm, "huggingface") == {"tiny-bert"}
+    assert all(record["ModelURL"].startswith("https://huggingface.co/") for record in ptm.records("huggingface"))
+
+
+def test_account_tells_what_failed_and_why(ptm):
+    result = ptm.run("run", "huggingface", "--top", "100%", expect=2)
+    assert "12 listed, 12 chosen" in result.stdout and "10 cloned, 2 failed" in result.stdout
+    assert "2: 1 gated, 1 not_found; see: ptm failures huggingface" in result.stdout
+    assert "HF_TOKEN" in result.stderr, "each failure is told at once, with the way out"
+    failure = next(row for row in ptm.json_lines("failures", "--stage", "clone") if row["id"] == "acme/gated-llm")
+    assert failure["reason"] == "gated" and failure["retryable"] is False and failure["hub"] == "huggingface" and failure["time"]
+    report = ptm.json_lines("run", "huggingface", "--top", "100%", expect=2)[0]
+    assert report["unchanged"] == 10 and report["failed_by_reason"] == {"gated": 1, "not_found": 1} and not report["ok"]
+
+
+def test_retry_takes_only_what_can_work_unless_forced(ptm):
+    ptm.run("run", "huggingface", "--top", "100%", expect=2)
+    ptm.run("retry", "huggingface", HF_TOKEN="sample-token")
+    assert "gated-llm" not in clones(ptm, "huggingface")
+    ptm.run("retry", "huggingface", "--force", HF_TOKEN="sample-token", expect=2)
+    assert "gated-llm" in clones(ptm, "huggingface")
+    assert {row["id"] for row in ptm.json_lines("failures", "huggingface")} == {"acme/vanished"}
+
+
+def test_models_by_name_of_several_hubs(ptm):
+    result = ptm.run("clone", "huggingface/lab/plain", "huggingface/acme/no-such-model", "modelhub/squares", expect=2)
+    assert clones(ptm, "huggingface") == {"plain"} and clones(ptm, "modelhub") == {"squares"}
+    assert len([line for line in result.stderr.splitlines() if "no-such-model" in line]) == 1, "each error once"
+
+
+def test_url_files_as_operands(ptm):
+    (ptm.folder / "a").write_text("https://huggingface.co/lab/plain\n")
+    (ptm.folder / "b").write_text("# one\n\nhttps://huggingface.co/lab/old\n")
+    ptm.run("clone", "huggingface", "--urls", "a", "b")
+    assert clones(ptm, "huggingface") == {"plain", "old"}
+    (ptm.folder / "ids").write_text("mini-gpt\n")
+    ptm.run("clone", "huggingface", "--ids", "ids")
+    assert clones(ptm, "huggingface") == {"plain", "old", "mini-gpt"}
+
+
+def on_terminal(ptm, *args, react=None):
+    """Runs ptm with a terminal for all three; returns its exit status and everything it wrote."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(ptm.folder)
+        os.execve(PTM, [PTM, *args], {**ptm.env, "TERM": "xterm"})
+    written, deadline = b"", time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if not select.select([fd], [], [], 1)[0]:
+            continue
+        try:
+            part = os.read(fd, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            break
+        if not part:
+            break
+        written += part
+        if react and react(written, fd):
+            react = None
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode()
+
+
+def test_bars_on_a_terminal(ptm):
+    status, text = on_terminal(ptm, "run", "huggingface", "--top", "2")
+    assert status == 0
+    assert re.search(r"huggingface clone.*/2", text), "a bar was there"
+    assert text.rstrip().endswith("\x1b[?25h"), "the cursor is back"
+    tail = text[text.rindex("\x1b[J"):]
+    assert "2 cloned" in tail and "[##" not in tail, "the account stands below, and no bar is left"
+
+
+def test_interrupt_on_a_terminal(ptm):
+    """Ctrl-C as a person types it: the terminal sends SIGINT."""
+
+    def type_interrupt(written, fd):
+        if b"huggingface clone" not in written:
+            return False
+        os.write(fd, b"\x03")
+        return True
+
+    status, text = on_terminal(ptm, "run", "huggingface", "--top", "100%", "--limit-rate", "500k", react=type_interrupt)
+    assert status == 130
+    assert text.count("Interrupt again to stop at once") == 1
+    assert text.rstrip().endswith("\x1b[?25h")
+    ptm.run("run", "huggingface", "--top", "100%", expect=2)
+    assert len(clones(ptm, "huggingface")) == 10
+
+
+def test_second_signal_stops_at_once_and_loses_nothing(ptm):
+    process = ptm.start("run", "huggingface", "--top", "100%", "--limit-rate", "100k")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((ptm.root / ".ptm/tmp").glob("*.part")):
+        time.sleep(0.05)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "stopping at once" in err
+    ptm.run("run", "huggingface", "--top", "100%", expect=2)
+    ptm.run("verify", "huggingface")
+
+
+def test_secrets_reach_neither_log_nor_catalogue(ptm):
+    rules = sample_hubs.rewrites(1)
+    password = "swordfish"
+    ptm.run("list", "modelhub", "--offline", "--rewrite", f"https://example.org/=http://me:{password}@127.0.0.1/", "-v", expect=3,
+            HF_TOKEN="hf_topsecret", PTM_REWRITE=rules[0])
+    command = ptm.catalog().execute("select command from runs").fetchone()[0]
+    assert command.startswith("ptm list modelhub") and password not in command and "***@" in command
+    assert json.dumps(ptm.run("config", HF_TOKEN="hf_topsecret").stdout).count("hf_topsecret") == 0
