@@ -4,6 +4,14 @@
 #include "../base/clock.h"
 #include "harvest.h"
 
+/* Nothing was listed, cloned or failed: the hub had no failures that can work now. */
+static bool is_idle(const struct ptmi_report *r)
+{
+    return r->models + r->selected.repos + r->cloned + r->updated + r->unchanged + r->left_alone +
+               r->failed + r->failures ==
+           0;
+}
+
 static ptm_rc retry_hub(struct ptmi_drive *drive, const struct ptmi_hub_ops *hub, void *arg,
                         struct ptm_err *err)
 {
@@ -12,6 +20,10 @@ static ptm_rc retry_hub(struct ptmi_drive *drive, const struct ptmi_hub_ops *hub
     struct ptm_err ignored = {0};
     bool force = ptmi_values_flag(&drive->cli->values, PTMI_OPT_FORCE, hub->name);
     ptm_rc rc = ptmi_mirror_retry(drive->mirror, hub, force, &report, err);
+    if (rc == PTM_OK && is_idle(&report) && !ptmi_cli_json(drive->cli)) {
+        ptmi_out_printf(&drive->cli->out, "%s: nothing to try again\n", hub->name);
+        return PTM_OK;
+    }
     struct ptmi_account account = {
         .report = &report,
         .steps = PTMI_STEP_CLONE | PTMI_STEP_SCHEMA,
