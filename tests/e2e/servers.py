@@ -267,9 +267,11 @@ class Forge:
 
 
 def path_without(name, folder):
-    """A PATH on which everything is found but one program: a folder of links."""
+    """A PATH on which everything is found but one program: a folder of links, made once."""
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        return str(folder)
+    folder.mkdir(parents=True)
     for place in os.environ["PATH"].split(":"):
         if not os.path.isdir(place):
             continue

@@ -135,6 +135,6 @@ def test_read_only_root_is_told(tmp_path, hubs):
 
 
 def test_no_server_is_exit_3(tmp_path):
-    ptm = Ptm(tmp_path, ["https://=http://127.0.0.1:9/"])
+    ptm = Ptm(tmp_path, ["https://raw.githubusercontent.com/=http://127.0.0.1:9/"])
     result = ptm.run("run", "modelhub", expect=3, timeout=120)
     assert "raw.githubusercontent.com" in result.stderr

@@ -100,7 +100,7 @@ class Room:
         else:
             # git-lfs puts hooks into every repository it works in, and they fail without it.
             env.update({"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"})
-            env["PATH"] = self.bin + ":" + servers.path_without("git-lfs", self.folder / "path")
+            env["PATH"] = self.bin + ":" + servers.path_without("git-lfs", self.forge.dir / "path")
         done = subprocess.run(["git", "-C", self.dest(name), *args], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0 or not check, f"git {args}: {done.stdout}"
         return done.stdout
