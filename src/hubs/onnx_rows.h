@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * onnx_rows.h - the tables of the ONNX Model Zoo's READMEs as rows, and its manifest. Shared by hub_onnxmodelzoo.c, its tests and its fuzz
- * target; strings live in the arena handed in or are borrowed from the card or manifest text.
+ * onnx_rows.h - the tables of the ONNX Model Zoo's READMEs as rows, and its manifest. Shared by
+ * hub_onnxmodelzoo.c, its tests and its fuzz target; strings live in the arena handed in or are
+ * borrowed from the card or manifest text.
  */
 #pragma once
 
@@ -53,9 +54,9 @@ struct ptmi_onnx_row {
     const char *fields[PTMI_ONNX_FIELDS]; /* NULL: absent ("N/A" in the file) */
     struct ptmi_onnx_extra *extras;
     size_t n_extras;
-    const char *readme;   /* repository-relative */
-    size_t readme_index;  /* which of the READMEs, for the caller */
-    size_t manifest;      /* index of its manifest entry + 1; 0: none */
+    const char *readme;  /* repository-relative */
+    size_t readme_index; /* which of the READMEs, for the caller */
+    size_t manifest;     /* index of its manifest entry + 1; 0: none */
 };
 
 struct ptmi_onnx_rows {
@@ -74,8 +75,8 @@ struct ptmi_onnx_entry {
     size_t raw_len;
     const char *model;
     const char *path;
-    const char *sha256; /* 64 hex digits, or NULL */
-    int64_t bytes;      /* -1: not told */
+    const char *sha256;                  /* 64 hex digits, or NULL */
+    int64_t bytes;                       /* -1: not told */
     const char *data_path, *data_sha256; /* the archive with sample data */
     int64_t data_bytes;
     struct ptmi_arena_list tags;
@@ -87,10 +88,12 @@ struct ptmi_onnx_manifest {
     size_t n;
 };
 
-/* Rows of the tables with a column "Model Class". folder: of the README within the repository, "" for its root. */
+/* Rows of the tables with a column "Model Class". folder: of the README within the repository, ""
+ * for its root. */
 PTM_MUST_USE ptm_rc ptmi_onnx_read_classes(const ptmi_card *card, struct ptmi_arena *arena,
                                            struct ptmi_onnx_classes *out, struct ptm_err *err);
-/* Rows of a model README's tables, notes (rows that start with '>') left out. Category and extras of the README's class are the caller's. */
+/* Rows of a model README's tables, notes (rows that start with '>') left out. Category and extras
+ * of the README's class are the caller's. */
 PTM_MUST_USE ptm_rc ptmi_onnx_read_rows(const ptmi_card *card, const char *readme,
                                         struct ptmi_arena *arena, struct ptmi_onnx_rows *out,
                                         struct ptm_err *err);
@@ -98,7 +101,8 @@ PTM_MUST_USE ptm_rc ptmi_onnx_read_rows(const ptmi_card *card, const char *readm
 PTM_MUST_USE ptm_rc ptmi_onnx_read_manifest(const char *text, size_t len, struct ptmi_arena *arena,
                                             struct ptmi_onnx_manifest *out, size_t *out_bad,
                                             struct ptm_err *err);
-/* A link found in folder ("" for the root) as a path of the repository; NULL when it leads elsewhere. */
+/* A link found in folder ("" for the root) as a path of the repository; NULL when it leads
+ * elsewhere. */
 const char *ptmi_onnx_path(const char *link, const char *folder, struct ptmi_arena *arena);
 /* The row as one line of JSON (id first); entry may be NULL. */
 PTM_MUST_USE ptm_rc ptmi_onnx_row_json(struct ptmi_buf *buf, size_t id,

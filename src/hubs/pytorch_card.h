@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pytorch_card.h - one model of PyTorch Hub, whether it comes from a card of the pytorch/hub repository or from a saved page of the old
- * pytorch.org. Shared by hub_pytorchhub.c and pytorch_pages.c, their tests and fuzz targets.
+ * pytorch_card.h - one model of PyTorch Hub, whether it comes from a card of the pytorch/hub
+ * repository or from a saved page of the old pytorch.org. Shared by hub_pytorchhub.c and
+ * pytorch_pages.c, their tests and fuzz targets.
  */
 #pragma once
 
@@ -25,7 +26,8 @@ struct ptmi_pt_model {
     struct ptmi_found found; /* papers and data sets of its links */
 };
 
-/* Reads a card. *out_is_card false: a Markdown file of another kind, and *out is not to be used. html gets the page's whole HTML (NULL: not wanted). */
+/* Reads a card. *out_is_card false: a Markdown file of another kind, and *out is not to be used.
+ * html gets the page's whole HTML (NULL: not wanted). */
 PTM_MUST_USE ptm_rc ptmi_pt_read_card(const char *text, size_t len, const char *slug,
                                       struct ptmi_arena *arena, struct ptmi_pt_model *out,
                                       bool *out_is_card, struct ptmi_buf *html,
@@ -35,7 +37,8 @@ PTM_MUST_USE ptm_rc ptmi_pt_read_card(const char *text, size_t len, const char *
 #define PTMI_PT_PAGE_MAX (1u << 20)
 
 #ifdef HAVE_LIBXML2
-/* Reads a saved page; fallback_slug is taken when the page does not tell its own. *out_is_page false: another kind of page. */
+/* Reads a saved page; fallback_slug is taken when the page does not tell its own. *out_is_page
+ * false: another kind of page. */
 PTM_MUST_USE ptm_rc ptmi_pt_read_page(const char *html, size_t len, const char *fallback_slug,
                                       struct ptmi_arena *arena, struct ptmi_pt_model *out,
                                       bool *out_is_page, struct ptm_err *err);
