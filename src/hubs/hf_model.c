@@ -88,8 +88,10 @@ static bool map_identity(yyjson_val *obj, struct ptmi_arena *arena, struct ptm_m
     /* Names move, _id stays; an answer that leaves it out is keyed by its name. */
     bool usable = key && *key && strlen(key) <= 64 && ptmi_str_is_text(key, strlen(key));
     out->key = out->object_id = usable ? key : id;
-    if (!author || !*author || ptmi_path_check_name(author, NULL) != PTM_OK)
+    if (!author || !*author || ptmi_path_check_name(author, NULL) != PTM_OK) {
         author = slash ? ptmi_arena_strndup(arena, id, (size_t)(slash - id)) : NULL;
+        if (slash && !author) return false;
+    }
     /* A single-name model has no owner: the reference wrote the hub's own address there. */
     out->owner = author ? author : "http://huggingface.co/";
     out->owner_url = author ? ptmi_arena_printf(arena, HF "%s", author) : HF;
@@ -133,11 +135,18 @@ static void map_license(yyjson_val *card, struct ptm_model *out)
     if (name && (!out->license || ptmi_str_eq(out->license, "other"))) out->license = name;
 }
 
+static bool too_many(yyjson_val *obj, const char *name)
+{
+    yyjson_val *list = ptmi_json_get(obj, name);
+    return yyjson_is_arr(list) && yyjson_arr_size(list) > PTM_LIMIT_ITEMS;
+}
+
 /* Every string of a member that may be a string or a list. */
 static void each_string(yyjson_val *obj, const char *name, struct ptmi_found *found,
                         void (*add)(struct ptmi_found *, const char *))
 {
     struct ptmi_arena_list list = {0};
+    if (too_many(obj, name)) return;
     if (!ptmi_json_strings(obj, name, found->arena, &list)) found->failed = true;
     for (size_t i = 0; i < list.n; i++) add(found, list.items[i]);
 }
@@ -185,7 +194,7 @@ static bool add_relation(yyjson_val *obj, struct ptmi_arena *arena, struct ptmi_
     yyjson_arr_foreach(models, i, n, item)
     {
         const char *id = ptmi_json_str(item, "id");
-        if (!id || !*id) continue;
+        if (!id || !*id || list->n >= PTM_LIMIT_FACTS) continue;
         if (relation && *relation) id = ptmi_arena_printf(arena, "%s:%s", relation, id);
         if (!id || !ptmi_arena_list_add(arena, list, id)) return false;
     }
@@ -236,7 +245,6 @@ static bool map_files(yyjson_val *obj, struct ptmi_arena *arena, struct ptm_mode
     yyjson_val *siblings = ptmi_json_get(obj, "siblings"), *item;
     size_t i, n = yyjson_is_arr(siblings) ? yyjson_arr_size(siblings) : 0;
     if (n == 0) return true;
-    if (n > PTM_LIMIT_ITEMS) return false;
     struct ptm_file *files = ptmi_arena_alloc(arena, n * sizeof *files);
     if (!files) return false;
     yyjson_arr_foreach(siblings, i, n, item)
@@ -270,18 +278,22 @@ ptm_rc ptmi_hf_map(yyjson_val *obj, struct ptmi_arena *arena, struct ptm_model *
         return ptm_err_set(err, PTM_EFORMAT, "a model without a usable id");
     PTM_TRY(ptmi_hf_check_id(model.name, err));
 
+    if (too_many(obj, "tags") || too_many(obj, "siblings"))
+        return ptm_err_set(err, PTM_ELIMIT, "%s: a list of more than %d items", model.name,
+                           PTM_LIMIT_ITEMS);
+
+    /* Below these caps the arena holds whatever a record of PTM_LIMIT_RECORD bytes can hold: what
+     * fails then is memory. */
     yyjson_val *card = ptmi_json_get(obj, "cardData");
-    bool fits = map_identity(obj, arena, &model) && ptmi_json_strings(obj, "tags", arena, &tags);
+    bool done = map_identity(obj, arena, &model) && ptmi_json_strings(obj, "tags", arena, &tags);
     model.tags = tags.items;
     model.n_tags = tags.n;
     map_scalars(obj, &model);
     map_license(card, &model);
     map_found(card, &found, &model);
-    fits = fits && !found.failed && map_base_models(obj, arena, &model) &&
+    done = done && !found.failed && map_base_models(obj, arena, &model) &&
            map_files(obj, arena, &model);
-    if (!fits)
-        return ptm_err_set(err, PTM_ELIMIT, "%s: a record with more in it than is safe to keep",
-                           model.name);
+    if (!done) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", model.name);
     model.metadata_file = "json/metadata/hf_metadata.json";
     *out = model;
     return PTM_OK;

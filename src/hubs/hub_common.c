@@ -84,25 +84,29 @@ static const char *less_last_part(const char *url, struct ptmi_arena *arena)
     return slash ? ptmi_arena_strndup(arena, url, (size_t)(slash - url)) : NULL;
 }
 
-/* Owner of a link that git cannot clone: its host. */
+/* Owner of a link that git cannot clone: its host. false: out of memory. */
 static bool owner_is_host(const char *link, struct ptmi_arena *arena, struct ptm_model *out)
 {
     struct ptmi_url url = {0};
-    if (ptmi_url_parse(link, &url, NULL) == PTM_OK) {
+    ptm_rc rc = ptmi_url_parse(link, &url, NULL);
+    if (rc == PTM_OK) {
         out->owner = ptmi_arena_strdup(arena, url.host);
         out->owner_url = ptmi_arena_printf(arena, "%s://%s/", url.scheme, url.host);
     }
     ptmi_url_clear(&url);
-    return true;
+    return rc != PTM_ENOMEM && (rc != PTM_OK || (out->owner && out->owner_url));
 }
 
-/* The folder a link points into; of a file (/blob/) the one that holds it. NULL: the whole
- * repository. */
-static const char *part_of(const char *link, const char *subpath, struct ptmi_arena *arena)
+/* The folder a link points into; of a file (/blob/) the one that holds it. NULL stays: the whole
+ * repository. false: out of memory. */
+static bool set_part(const char *link, const char *subpath, struct ptmi_arena *arena,
+                     struct ptm_model *out)
 {
     const char *slash = strstr(link, "/blob/") ? strrchr(subpath, '/') : subpath + strlen(subpath);
-    const char *part = slash ? ptmi_arena_strndup(arena, subpath, (size_t)(slash - subpath)) : NULL;
-    return part && ptmi_path_check_relative(part, NULL) == PTM_OK ? part : NULL;
+    if (!slash) return true;
+    const char *part = ptmi_arena_strndup(arena, subpath, (size_t)(slash - subpath));
+    if (part && ptmi_path_check_relative(part, NULL) == PTM_OK) out->repo_path = part;
+    return part != NULL;
 }
 
 bool ptmi_hub_link(const char *link, struct ptmi_arena *arena, struct ptm_model *out)
@@ -114,17 +118,19 @@ bool ptmi_hub_link(const char *link, struct ptmi_arena *arena, struct ptm_model 
     out->url = link;
     struct ptmi_repo_ref ref = {0};
     struct ptm_err why = {0};
-    if (ptmi_url_to_repo(link, &ref, &why) != PTM_OK) {
+    ptm_rc rc = ptmi_url_to_repo(link, &ref, &why);
+    if (rc != PTM_OK) {
         ptmi_repo_ref_clear(&ref);
+        if (rc == PTM_ENOMEM) return false;
         out->not_clonable = ptmi_arena_strdup(arena, why.msg);
         return owner_is_host(link, arena, out) && out->not_clonable;
     }
     out->clone_url = ptmi_arena_strdup(arena, ref.clone_url);
     out->owner = ptmi_arena_strdup(arena, ref.author);
     out->owner_url = out->clone_url ? less_last_part(out->clone_url, arena) : NULL;
-    out->repo_path = ref.subpath ? part_of(link, ref.subpath, arena) : NULL;
+    bool part = !ref.subpath || set_part(link, ref.subpath, arena, out);
     ptmi_repo_ref_clear(&ref);
-    return out->clone_url && out->owner && out->owner_url;
+    return part && out->clone_url && out->owner && out->owner_url;
 }
 
 ptm_rc ptmi_hub_get(const struct ptmi_hub_env *env, const char *url, const char *const *headers,

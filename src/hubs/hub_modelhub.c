@@ -40,9 +40,9 @@ static ptm_rc map_entry(yyjson_val *obj, struct ptmi_arena *arena, struct ptm_mo
     out->task = ptmi_json_str(obj, "task_extended");
     out->repo_ref = ptmi_json_str(obj, "github_branch");
     if (out->repo_ref && !*out->repo_ref) out->repo_ref = NULL;
-    bool fits = ptmi_hub_link(ptmi_json_str(obj, "github"), arena, out) &&
+    bool done = ptmi_hub_link(ptmi_json_str(obj, "github"), arena, out) &&
                 ptmi_json_strings(obj, "backend", arena, &backends);
-    if (!fits) return ptm_err_set(err, PTM_ELIMIT, "%s: too large an entry", out->name);
+    if (!done) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", out->name);
     if (!out->url) out->url = "https://modelhub.ai";
     if (!out->owner) out->owner = "modelhub.ai";
     if (!out->owner_url) out->owner_url = "https://modelhub.ai";
@@ -90,7 +90,7 @@ static ptm_rc count_entry(void *arg, const char *item, size_t len, struct ptm_er
 ptm_rc ptmi_mh_list(const char *data, size_t len, const struct ptmi_origin *from,
                     const struct ptmi_hub_sink *sink, struct ptm_err *err)
 {
-    struct listing listing = {from, sink, PTMI_ARENA(PTM_LIMIT_RECORD), 0};
+    struct listing listing = {from, sink, PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD), 0};
     size_t entries = 0;
     /* A cut file must not pass for a short list. */
     PTM_TRY(ptmi_hub_each_item(data, len, from->url, count_entry, &entries, err));
@@ -178,7 +178,7 @@ ptm_rc ptmi_mh_config(const char *data, size_t len, struct ptmi_arena *arena,
     facts->n_datasets = found.n_datasets;
     facts->paper_dois = found.papers.items;
     facts->n_paper_dois = found.papers.n;
-    return found.failed ? ptm_err_set(err, PTM_ELIMIT, "%s: too much in it", CONFIG) : PTM_OK;
+    return found.failed ? ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", CONFIG) : PTM_OK;
 }
 
 static ptm_rc describe(const char *dir, const char *repo_path, struct ptmi_arena *arena,

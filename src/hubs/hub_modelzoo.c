@@ -123,7 +123,8 @@ static ptm_rc take_entry(void *arg, const char *item, size_t len, struct ptm_err
     if (++list->seen > PTM_LIMIT_ITEMS)
         return ptm_err_set(err, PTM_ELIMIT, "%s: more than %d models", list->from->url,
                            PTM_LIMIT_ITEMS);
-    ptm_rc rc = ptmi_json_parse(item, len, list->from->url, &doc, &why);
+    ptm_rc rc = len > PTM_LIMIT_RECORD ? ptm_err_set(&why, PTM_ELIMIT, "an entry of %zu bytes", len)
+                                       : ptmi_json_parse(item, len, list->from->url, &doc, &why);
     if (rc == PTM_OK) {
         slug = ptmi_json_str(yyjson_doc_get_root(doc), "slug");
         rc = check_slug(slug, &why);
@@ -213,7 +214,7 @@ static ptm_rc map_model(yyjson_val *obj, const char *slug, int64_t number, struc
     out->object_id_is_int = true;
     out->name = ptmi_json_str(obj, "title");
     if (!out->name || !*out->name) out->name = slug;
-    bool fits = ptmi_hub_link(ptmi_json_str(obj, "link"), arena, out);
+    bool done = ptmi_hub_link(ptmi_json_str(obj, "link"), arena, out);
     if (!out->url) out->url = ptmi_arena_printf(arena, SITE "model/%s/", slug);
     if (!out->owner) out->owner = "modelzoo.co";
     if (!out->owner_url) out->owner_url = SITE;
@@ -221,8 +222,8 @@ static ptm_rc map_model(yyjson_val *obj, const char *slug, int64_t number, struc
     map_categories(obj, arena, out);
     map_papers(obj, &found, out);
     out->metadata_file = MODELS_FILE;
-    if (!fits || found.failed || !out->object_id || !out->url)
-        return ptm_err_set(err, PTM_ELIMIT, "%s: too large a record", slug);
+    if (!done || found.failed || !out->object_id || !out->url)
+        return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", slug);
     return PTM_OK;
 }
 
@@ -231,7 +232,7 @@ ptm_rc ptmi_mz_deliver(const char *data, size_t len, const char *slug, int64_t n
                        struct ptm_err *err)
 {
     PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
-    struct ptmi_arena arena = PTMI_ARENA(PTM_LIMIT_RECORD);
+    struct ptmi_arena arena = PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD);
     struct ptm_model model = PTM_MODEL_INIT;
     PTM_TRY(ptmi_json_parse(data, len, from->url, &doc, err));
     ptm_rc rc = map_model(yyjson_doc_get_root(doc), slug, number, &arena, &model, err);

@@ -93,6 +93,25 @@ static void test_hubs_huggingface__walks_all_pages_oldest_first(void **state)
     bench_close(&b);
 }
 
+static void test_hubs_huggingface__follows_the_link_verbatim_but_for_limit(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b);
+    yyjson_mut_val *rule = canned_rule(&b.server, HF "?", 200, "[{\"_id\":\"k1\",\"id\":\"x/a\"}]");
+    canned_list(&b.server, rule, "lacks", "cursor=");
+    canned_header(
+        &b.server, rule, "Link",
+        "<http://127.0.0.1:{port}/static/x.css>; rel=preload, <http://127.0.0.1:{port}" HF
+        "?limit=77&expand%5B%5D=sha&cursor=eyIkb3IiOlt7ImEiOjF9XX0%3D&x=a%20b>; rel=\"next\"");
+    canned_rule(&b.server, HF "?", 200, "[{\"_id\":\"k2\",\"id\":\"x/b\"}]");
+    assert_int_equal(bench_list(&b, "huggingface"), PTM_OK);
+    assert_int_equal(b.all.n, 2);
+    assert_log(&b, HF "?limit=1000&expand%5B%5D=sha&cursor=eyIkb3IiOlt7ImEiOjF9XX0%3D&x=a%20b\t",
+               true);
+    bench_close(&b);
+}
+
 static void test_hubs_huggingface__leaves_siblings_out_when_asked(void **state)
 {
     (void)state;
@@ -616,6 +635,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hubs_huggingface__walks_all_pages_oldest_first),
+        cmocka_unit_test(test_hubs_huggingface__follows_the_link_verbatim_but_for_limit),
         cmocka_unit_test(test_hubs_huggingface__leaves_siblings_out_when_asked),
         cmocka_unit_test(test_hubs_huggingface__resumes_at_the_page_that_failed),
         cmocka_unit_test(test_hubs_huggingface__a_listing_that_was_done_stays_done),
