@@ -128,8 +128,10 @@ struct ptm_net_download {
 
 /*
  * Fetches into part_path, resuming what is there, hashing while it streams. On success the file is complete, fsynced, and
- * its SHA-256 (65 bytes with NUL) in out_sha256 equals the expected one; a mismatch removes the part and is
- * PTM_EHASH or PTM_ESIZE. *out_fetched counts the body bytes of this call alone.
+ * its SHA-256 (65 bytes with NUL) in out_sha256 equals the expected one. Bytes that came and are wrong in hash or number remove the part
+ * (PTM_EHASH, PTM_ESIZE); a server that announces another size (PTM_ESIZE) does not. *out_fetched, which may be NULL, counts the body
+ * bytes of this call alone, also when it fails. Beside the part a small PART.meta may stand while it is unfinished. Cancelling ctx
+ * (level 1) ends it at once and keeps the part.
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_net_fetch(ptm_net *net, const struct ptm_net_download *download,
                                           char out_sha256[65], int64_t *out_fetched,

@@ -50,15 +50,15 @@ static ptm_rc fill(ptm_net *net, const struct ptm_net_opts *opts, struct ptm_err
 ptm_rc ptm_net_open(ptm_ctx *ctx, const struct ptm_net_opts *opts, ptm_net **out,
                     struct ptm_err *err)
 {
-    static const struct ptm_net_opts defaults = PTM_NET_OPTS_INIT;
-    if (!opts) opts = &defaults;
-    if (!ctx || opts->size != sizeof *opts)
-        return ptm_err_set(err, PTM_EINVAL, "ptm_net_open: wrong options");
+    struct ptm_net_opts own = PTM_NET_OPTS_INIT;
+    if (opts && !PTMI_NET_ADOPT(&own, opts))
+        return ptm_err_set(err, PTM_EINVAL, "ptm_net_opts: start with PTM_NET_OPTS_INIT");
+    if (!ctx) return ptm_err_set(err, PTM_EINVAL, "ptm_net_open: no context");
     ptm_net *net = calloc(1, sizeof *net);
     if (!net) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     net->ctx = ctx;
     pthread_mutex_init(&net->topics_lock, NULL);
-    ptm_rc rc = fill(net, opts, err);
+    ptm_rc rc = fill(net, &own, err);
     if (rc != PTM_OK) {
         ptm_net_close(net);
         return rc;

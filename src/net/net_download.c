@@ -377,18 +377,22 @@ static ptm_rc fetch_all(struct fetch *f, char out_sha256[65], struct ptm_err *er
 
 static ptm_rc check_download(const struct ptm_net_download *d, struct ptm_err *err)
 {
-    if (d->size != sizeof *d || !d->url || !d->part_path)
-        return ptm_err_set(err, PTM_EINVAL, "ptm_net_fetch: wrong download");
+    if (!d->url || !d->part_path)
+        return ptm_err_set(err, PTM_EINVAL, "ptm_net_download: no URL or no part");
     if (d->expected_sha256 && !ptmi_str_is_hex(d->expected_sha256, 64))
         return ptm_err_set(err, PTM_EINVAL, "%s: the expected SHA-256 is not 64 lower-case digits",
                            d->part_path);
     return PTM_OK;
 }
 
-ptm_rc ptm_net_fetch(ptm_net *net, const struct ptm_net_download *d, char out_sha256[65],
+ptm_rc ptm_net_fetch(ptm_net *net, const struct ptm_net_download *download, char out_sha256[65],
                      int64_t *out_fetched, struct ptm_err *err)
 {
     char sha256[65] = "";
+    struct ptm_net_download own = PTM_NET_DOWNLOAD_INIT;
+    const struct ptm_net_download *d = &own;
+    if (!PTMI_NET_ADOPT(&own, download))
+        return ptm_err_set(err, PTM_EINVAL, "ptm_net_download: start with PTM_NET_DOWNLOAD_INIT");
     PTM_TRY(check_download(d, err));
     PTM_AUTO(fetch_clear)
     struct fetch f = {

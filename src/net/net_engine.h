@@ -37,7 +37,8 @@ struct ptmi_engine_opts {
 
 /* What one exchange asks for. Everything is borrowed until ptmi_transfer_free(). */
 struct ptmi_exchange {
-    const char *url; /* as it goes out: after rewriting */
+    const char *url;   /* as it goes out: after rewriting */
+    const char *shown; /* the name for it in messages */
     const char *method;
     const struct curl_slist *headers;
     const void *body; /* NULL: none */

@@ -212,9 +212,9 @@ static ptm_rc read_body(const struct hop *hop, ptmi_transfer *t, struct ptmi_try
         if (sink) {
             result->sunk = true;
             PTM_TRY(r->sink(r->sink_arg, data, len, err));
-        } else if (ptmi_buf_append(&result->body, data, len, NULL) != PTM_OK) {
-            return ptm_err_set(err, PTM_ELIMIT, "%s: the answer is larger than %zu bytes",
-                               hop->url_shown, result->body.max);
+        } else {
+            ptm_rc rc = ptmi_buf_append(&result->body, data, len, err);
+            if (rc != PTM_OK) return ptm_err_ctx(err, rc, "%s", hop->url_shown);
         }
         ptmi_transfer_consume(t, len);
     }
@@ -248,6 +248,7 @@ static ptm_rc begin(struct hop *hop, struct ptmi_try *result, int *out_ticket, p
     PTM_TRY(pace(hop, out_ticket, &result->asked_ms, err));
     struct ptmi_exchange x = {
         .url = hop->asked_url,
+        .shown = hop->url_shown,
         .method = hop->method,
         .headers = hop->headers,
         .body = hop->body,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <string.h>
 
 #include <ptm/net.h>
 
@@ -16,6 +17,12 @@
  * more. */
 #define PTMI_NET_TOPICS 32
 #define PTMI_NET_TOPIC_LEN 64
+
+/* Copies a caller's struct over our own defaults; an older caller's is shorter. false: its size was
+ * never set. */
+#define PTMI_NET_ADOPT(own, theirs)              \
+    ((theirs)->size >= sizeof((theirs)->size) && \
+     memcpy((own), (theirs), (theirs)->size < sizeof *(own) ? (theirs)->size : sizeof *(own)))
 
 struct ptm_net {
     ptm_ctx *ctx;

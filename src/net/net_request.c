@@ -76,8 +76,7 @@ static bool is_result(const struct ptm_net_request *r, const struct ptmi_try *go
 
 static ptm_rc check_request(ptm_net *net, const struct ptm_net_request *r, struct ptm_err *err)
 {
-    if (!r->url || r->size != sizeof *r)
-        return ptm_err_set(err, PTM_EINVAL, "ptm_net_perform: wrong request");
+    if (!r->url) return ptm_err_set(err, PTM_EINVAL, "ptm_net_request: no URL");
     if (!net->offline) return PTM_OK;
     PTM_AUTO(ptmi_freep) char *shown = ptmi_url_redact(r->url);
     return ptm_err_set(err, PTM_EOFFLINE, "%s: not asked for, since --offline is in force",
@@ -91,8 +90,8 @@ static bool may_retry(const struct ptm_net_request *r, const struct ptmi_try *go
     return why->retryable && (!got->sunk || r->restart);
 }
 
-ptm_rc ptm_net_perform(ptm_net *net, const struct ptm_net_request *r, struct ptm_net_response *out,
-                       struct ptm_err *err)
+static ptm_rc perform(ptm_net *net, const struct ptm_net_request *r, struct ptm_net_response *out,
+                      struct ptm_err *err)
 {
     struct ptm_err why = {0};
     int64_t received = 0;
@@ -116,4 +115,13 @@ ptm_rc ptm_net_perform(ptm_net *net, const struct ptm_net_request *r, struct ptm
         if (rc != PTM_OK) return rc;
         if (got.sunk) PTM_TRY(r->restart(r->sink_arg, err));
     }
+}
+
+ptm_rc ptm_net_perform(ptm_net *net, const struct ptm_net_request *request,
+                       struct ptm_net_response *out, struct ptm_err *err)
+{
+    struct ptm_net_request own = PTM_NET_REQUEST_INIT;
+    if (!PTMI_NET_ADOPT(&own, request))
+        return ptm_err_set(err, PTM_EINVAL, "ptm_net_request: start with PTM_NET_REQUEST_INIT");
+    return perform(net, &own, out, err);
 }

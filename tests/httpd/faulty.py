@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A misbehaving HTTP server on loopback, for tests.
 
-    faulty.py [--ports N]      prints "port P1 [P2 ...]" and serves until its standard input is closed
+    faulty.py [--ports N] [--tls FILE]    prints "port P1 [P2 ...]" and serves until its standard input is closed
+
+--tls adds one more port that speaks TLS, with the certificate and key of FILE.
 
 Every port serves the same thing; a second port stands for another host. What a URL does is said by its path; numbers and faults in
 the query may be combined where it makes sense. `key=NAME` names a counter (default: the whole path and query).
@@ -42,6 +44,7 @@ import gzip
 import hashlib
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -417,6 +420,12 @@ class Server(ThreadingHTTPServer):
 def main():
     count = int(sys.argv[sys.argv.index("--ports") + 1]) if "--ports" in sys.argv else 1
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(count)]
+    if "--tls" in sys.argv:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[sys.argv.index("--tls") + 1])
+        secure = Server(("127.0.0.1", 0), Handler)
+        secure.socket = context.wrap_socket(secure.socket, server_side=True)
+        servers.append(secure)
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     print("port", *(s.server_address[1] for s in servers), flush=True)

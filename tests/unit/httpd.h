@@ -23,7 +23,7 @@
 struct httpd {
     pid_t pid;
     int in;      /* closing it ends the server */
-    int port[2]; /* the second stands for another host */
+    int port[3]; /* the second stands for another host, the third speaks TLS if asked for */
     const char
         *absent; /* what is missing for it to start: the test skips, saying so. NULL: nothing */
 };
@@ -36,7 +36,7 @@ static inline const char *httpd_script(char path[4096])
 }
 
 /* false: it does not run; h->absent then says what is not there, NULL that it should have run. */
-static inline bool httpd_start(struct httpd *h)
+static inline bool httpd_start_tls(struct httpd *h, const char *pem)
 {
     int to[2], from[2];
     char script[4096], line[128] = "";
@@ -46,7 +46,8 @@ static inline bool httpd_start(struct httpd *h)
     if (h->pid == 0) {
         dup2(to[0], 0);
         dup2(from[1], 1);
-        execlp("python3", "python3", script, "--ports", "2", (char *)NULL);
+        execlp("python3", "python3", script, "--ports", "2", pem ? "--tls" : (char *)NULL, pem,
+               (char *)NULL);
         _exit(127);
     }
     close(to[0]);
@@ -54,7 +55,7 @@ static inline bool httpd_start(struct httpd *h)
     h->in = to[1];
     FILE *out = fdopen(from[0], "r");
     bool ok = h->pid > 0 && out && fgets(line, sizeof line, out) &&
-              sscanf(line, "port %d %d", &h->port[0], &h->port[1]) == 2;
+              sscanf(line, "port %d %d %d", &h->port[0], &h->port[1], &h->port[2]) == (pem ? 3 : 2);
     if (out) fclose(out);
     int status = 0;
     if (!ok && h->pid > 0 && waitpid(h->pid, &status, 0) == h->pid) {
@@ -62,6 +63,11 @@ static inline bool httpd_start(struct httpd *h)
         h->pid = 0;
     }
     return ok;
+}
+
+static inline bool httpd_start(struct httpd *h)
+{
+    return httpd_start_tls(h, NULL);
 }
 
 static inline void httpd_stop(struct httpd *h)
@@ -81,14 +87,19 @@ static inline char *httpd_get(const struct httpd *h, const char *path)
                              .sin_port = htons((uint16_t)h->port[0]),
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     char request[1024];
-    size_t len = 0, cap = 64u << 20;
+    size_t len = 0, cap = 1u << 16;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char *all = malloc(cap);
     assert_non_null(all);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     int n = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", path);
     assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
-    for (ssize_t got; (got = read(fd, all + len, cap - len - 1)) > 0;) len += (size_t)got;
+    for (ssize_t got; (got = read(fd, all + len, cap - len - 1)) > 0;) {
+        len += (size_t)got;
+        if (len + 1 < cap) continue;
+        all = realloc(all, cap *= 2);
+        assert_non_null(all);
+    }
     close(fd);
     all[len] = '\0';
     char *body = strstr(all, "\r\n\r\n");

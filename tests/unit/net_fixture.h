@@ -23,13 +23,19 @@ static inline void keep_log(void *arg, ptm_log_level level, const char *module, 
     if (n > 0 && (size_t)n < sizeof logged - logged_len) logged_len += (size_t)n;
 }
 
-static inline int server_up(void **state)
+/* What the machine is set up with must not steer the tests. */
+static inline void clean_environment(void)
 {
-    (void)state;
     static const char *const proxies[] = {"http_proxy", "https_proxy", "all_proxy",
                                           "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
     for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) unsetenv(proxies[i]);
     setenv("NETRC", "/nonexistent/netrc", 1);
+}
+
+static inline int server_up(void **state)
+{
+    (void)state;
+    clean_environment();
     have_server = httpd_start(&server);
     return 0;
 }

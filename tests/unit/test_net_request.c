@@ -124,6 +124,24 @@ static void test_net_request__tries_are_bounded(void **state)
     case_close(&c);
 }
 
+static void test_net_request__a_request_may_have_its_own_number(void **state)
+{
+    (void)state;
+    struct net_case c;
+    char url[HTTPD_URL];
+    struct ptm_net_response out;
+    struct ptm_net_request r = PTM_NET_REQUEST_INIT;
+    case_open(&c, NET_OPTS(.retries = 5));
+    r.url = httpd_url(&server, 0, "/status/503", url);
+    r.retries = 1;
+    assert_int_equal(ptm_net_perform(c.net, &r, &out, &err), PTM_EHTTP);
+    assert_int_equal(httpd_count(&server), 2);
+    r.retries = -1;
+    assert_int_equal(ptm_net_perform(c.net, &r, &out, &err), PTM_EHTTP);
+    assert_int_equal(httpd_count(&server), 3);
+    case_close(&c);
+}
+
 static void test_net_request__retry_after_is_obeyed_or_too_long(void **state)
 {
     (void)state;
@@ -533,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_net_request__posts_a_body),
         cmocka_unit_test(test_net_request__failures_that_pass_are_retried),
         cmocka_unit_test(test_net_request__tries_are_bounded),
+        cmocka_unit_test(test_net_request__a_request_may_have_its_own_number),
         cmocka_unit_test(test_net_request__retry_after_is_obeyed_or_too_long),
         cmocka_unit_test(test_net_request__any_status_is_a_result),
         cmocka_unit_test(test_net_request__redirects_are_followed),
