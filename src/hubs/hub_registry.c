@@ -9,11 +9,8 @@
 #include "hubs_priv.h"
 
 static const struct ptmi_hub_ops *const hubs[] = {
-    &ptmi_hub_huggingface,
-    &ptmi_hub_modelhub,
-    &ptmi_hub_modelzoo,
-    &ptmi_hub_onnxmodelzoo,
-    &ptmi_hub_pytorchhub,
+    &ptmi_hub_huggingface,  &ptmi_hub_modelhub,   &ptmi_hub_modelzoo,
+    &ptmi_hub_onnxmodelzoo, &ptmi_hub_pytorchhub,
 };
 
 const struct ptmi_hub_ops *ptmi_hub_find(const char *name)

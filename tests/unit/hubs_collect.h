@@ -93,9 +93,9 @@ static inline void collect_copy_parts(struct collect *all, const struct ptm_mode
     for (size_t i = 0; i < from->n_entry_points; i++) {
         const struct ptm_entry_point *p = &from->entry_points[i];
         assert_non_null(p->code);
-        points[i] = (struct ptm_entry_point){collect_str(all, p->repo), collect_str(all, p->ref),
-                                             collect_str(all, p->name), collect_str(all, p->code),
-                                             p->line};
+        points[i] =
+            (struct ptm_entry_point){collect_str(all, p->repo), collect_str(all, p->ref),
+                                     collect_str(all, p->name), collect_str(all, p->code), p->line};
     }
     to->entry_points = points;
 }
