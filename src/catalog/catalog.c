@@ -74,9 +74,10 @@ ptm_rc ptmi_db_open(const ptmi_catalog *catalog, bool read_only, sqlite3 **out, 
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     PTM_TRY(ptmi_db_exec(catalog, db,
-                         read_only ? "PRAGMA cache_size=-4000"
-                                   : "PRAGMA cache_size=-24000; PRAGMA foreign_keys=ON;"
-                                     "PRAGMA journal_size_limit=67108864",
+                         read_only
+                             ? "PRAGMA cache_size=-4000"
+                             : "PRAGMA cache_size=-24000; PRAGMA foreign_keys=ON;"
+                               "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=8192",
                          err));
     *out = ptm_steal(&db);
     return PTM_OK;
@@ -405,8 +406,8 @@ ptm_rc ptmi_catalog_run_begin(ptmi_catalog *catalog, const char *command, int64_
                               struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, run_begin(catalog, command, out_run, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    return ptmi_write_end(catalog, WRITE_ALONE, run_begin(catalog, command, out_run, err), err);
 }
 
 static ptm_rc run_end(ptmi_catalog *catalog, int64_t run, int exit_status, struct ptm_err *err)
@@ -423,6 +424,6 @@ ptm_rc ptmi_catalog_run_end(ptmi_catalog *catalog, int64_t run, int exit_status,
                             struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, run_end(catalog, run, exit_status, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    return ptmi_write_end(catalog, WRITE_ALONE, run_end(catalog, run, exit_status, err), err);
 }

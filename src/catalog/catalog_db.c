@@ -245,72 +245,126 @@ void ptmi_catalog_unlockp(ptmi_catalog **catalog)
     pthread_mutex_unlock(&(*catalog)->lock);
 }
 
-static void tx_lost(ptmi_catalog *catalog)
+static void tx_ended(ptmi_catalog *catalog)
 {
-    catalog->in_tx = !sqlite3_get_autocommit(catalog->db);
+    catalog->in_tx = catalog->tx_light = catalog->tx_kept = false;
+    catalog->tx_weight = 0;
+}
+
+/* Undone rows may have been interned; a full disk may have undone all of the transaction by itself.
+ */
+static void undone(ptmi_catalog *catalog)
+{
     ptmi_intern_forget(catalog->interned);
+    if (sqlite3_get_autocommit(catalog->db)) tx_ended(catalog);
+}
+
+static void break_listings(ptmi_catalog *catalog, const struct ptm_err *why)
+{
+    for (int i = 0; i < CATALOG_LISTINGS; i++)
+        if (catalog->listings[i].id && catalog->listings[i].broken.rc == PTM_OK)
+            catalog->listings[i].broken = *why;
 }
 
 ptm_rc ptmi_write_flush(ptmi_catalog *catalog, struct ptm_err *err)
 {
     if (!catalog->in_tx) return PTM_OK;
-    ptm_rc rc = ptmi_db_exec(catalog, catalog->db, "COMMIT", err);
-    if (rc != PTM_OK) (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
-    catalog->in_tx = false;
-    catalog->tx_weight = 0;
-    if (rc != PTM_OK) ptmi_intern_forget(catalog->interned);
+    struct ptm_err why = {0};
+    ptm_rc rc = ptmi_db_exec(catalog, catalog->db, "COMMIT", &why);
+    if (rc != PTM_OK) {
+        (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
+        if (catalog->tx_light) break_listings(catalog, &why);
+        ptmi_intern_forget(catalog->interned);
+        if (err) *err = why;
+    }
+    tx_ended(catalog);
     return rc;
 }
 
-ptm_rc ptmi_write_begin(ptmi_catalog *catalog, struct ptm_err *err)
+static ptm_rc told_by_flusher(ptmi_catalog *catalog, struct ptm_err *err)
+{
+    ptm_rc rc = catalog->flush_err.rc;
+    if (rc != PTM_OK && err) *err = catalog->flush_err;
+    catalog->flush_err = (struct ptm_err){0};
+    return rc;
+}
+
+static ptm_rc begin_tx(ptmi_catalog *catalog, struct ptm_err *err)
+{
+    PTM_TRY(ptmi_db_exec(catalog, catalog->db, "BEGIN IMMEDIATE", err));
+    catalog->in_tx = true;
+    catalog->tx_began = ptmi_clock_ms();
+    if (catalog->flusher_runs) pthread_cond_signal(&catalog->wake);
+    return PTM_OK;
+}
+
+ptm_rc ptmi_write_begin(ptmi_catalog *catalog, enum write_kind kind, struct ptm_err *err)
 {
     if (catalog->read_only)
         return ptm_err_set(err, PTM_EPERM, "%s: the catalogue was opened for reading only",
                            catalog->path);
-    if (catalog->flush_err.rc != PTM_OK) {
-        ptm_rc rc = catalog->flush_err.rc;
-        if (err) *err = catalog->flush_err;
-        catalog->flush_err = (struct ptm_err){0};
-        return rc;
-    }
-    if (!catalog->in_tx) {
-        PTM_TRY(ptmi_db_exec(catalog, catalog->db, "BEGIN IMMEDIATE", err));
-        catalog->in_tx = true;
-        catalog->tx_began = ptmi_clock_ms();
-        if (catalog->flusher_runs) pthread_cond_signal(&catalog->wake);
+    PTM_TRY(told_by_flusher(catalog, err));
+    if (kind == WRITE_LISTING && catalog->tx_kept) PTM_TRY(ptmi_write_flush(catalog, err));
+    if (!catalog->in_tx) PTM_TRY(begin_tx(catalog, err));
+    catalog->changes = sqlite3_total_changes64(catalog->db);
+    if (kind == WRITE_LISTING) {
+        catalog->tx_light = true;
+        return PTM_OK;
     }
     PTMI_Q save = ptmi_q(catalog, "SAVEPOINT one_write");
     ptm_rc rc = ptmi_q_run(&save, err);
-    if (rc != PTM_OK) tx_lost(catalog);
+    if (rc != PTM_OK) undone(catalog);
     return rc;
 }
 
-/* Undoes the write begun last; a full disk may have undone the whole batch already. */
-static void undo(ptmi_catalog *catalog)
+/* A write that failed before it changed anything has nothing to undo. */
+static void undo_listing_write(ptmi_catalog *catalog, ptm_rc rc, const struct ptm_err *err)
 {
-    if (!sqlite3_get_autocommit(catalog->db)) {
-        int rc =
-            sqlite3_exec(catalog->db, "ROLLBACK TO one_write; RELEASE one_write", NULL, NULL, NULL);
-        if (rc != SQLITE_OK) (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
-    }
-    tx_lost(catalog);
+    bool lost = sqlite3_get_autocommit(catalog->db);
+    if (!lost && sqlite3_total_changes64(catalog->db) == catalog->changes) return;
+    struct ptm_err why = {.rc = rc};
+    if (err) why = *err;
+    if (!lost) (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
+    break_listings(catalog, &why);
+    undone(catalog);
 }
 
-ptm_rc ptmi_write_end(ptmi_catalog *catalog, ptm_rc rc, bool batch, struct ptm_err *err)
+static void undo_to_savepoint(ptmi_catalog *catalog, const struct ptm_err *err)
 {
-    if (rc < 0) {
-        undo(catalog);
-        struct ptm_err flush = {0};
-        /* What stood in the batch before is good and stays. */
-        if (!batch && ptmi_write_flush(catalog, &flush) != PTM_OK) catalog->flush_err = flush;
+    struct ptm_err why = {.rc = PTM_EDB};
+    if (err) why = *err;
+    if (!sqlite3_get_autocommit(catalog->db) &&
+        sqlite3_exec(catalog->db, "ROLLBACK TO one_write; RELEASE one_write", NULL, NULL, NULL))
+        (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(catalog->db) && catalog->tx_light) break_listings(catalog, &why);
+    undone(catalog);
+}
+
+static ptm_rc failed_write(ptmi_catalog *catalog, enum write_kind kind, ptm_rc rc,
+                           const struct ptm_err *err)
+{
+    if (kind == WRITE_LISTING) {
+        undo_listing_write(catalog, rc, err);
         return rc;
     }
-    PTMI_Q release = ptmi_q(catalog, "RELEASE one_write");
-    rc = ptmi_q_run(&release, err);
-    if (rc < 0) {
-        undo(catalog);
-        return rc;
+    undo_to_savepoint(catalog, err);
+    struct ptm_err flush = {0};
+    /* What stood in the batch before is good and stays. */
+    if (kind == WRITE_ALONE && ptmi_write_flush(catalog, &flush) != PTM_OK)
+        catalog->flush_err = flush;
+    return rc;
+}
+
+ptm_rc ptmi_write_end(ptmi_catalog *catalog, enum write_kind kind, ptm_rc rc, struct ptm_err *err)
+{
+    if (rc < 0) return failed_write(catalog, kind, rc, err);
+    if (kind != WRITE_LISTING) {
+        PTMI_Q release = ptmi_q(catalog, "RELEASE one_write");
+        rc = ptmi_q_run(&release, err);
+        if (rc < 0) return failed_write(catalog, kind, rc, err);
+        catalog->tx_kept = true;
     }
-    bool due = catalog->tx_weight > BATCH_BYTES || ptmi_clock_ms() - catalog->tx_began > BATCH_MS;
-    return batch && !due ? PTM_OK : ptmi_write_flush(catalog, err);
+    bool due = kind == WRITE_ALONE || (catalog->tx_kept && catalog->tx_light) ||
+               catalog->tx_weight > BATCH_BYTES || ptmi_clock_ms() - catalog->tx_began > BATCH_MS;
+    return due ? ptmi_write_flush(catalog, err) : PTM_OK;
 }

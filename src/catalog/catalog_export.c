@@ -179,8 +179,8 @@ static ptm_rc remember_title(ptmi_catalog *catalog, const struct ptmi_export *wh
 {
     if (catalog->read_only || what->compat_v1) return PTM_OK;
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, set_title(catalog, what, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    return ptmi_write_end(catalog, WRITE_ALONE, set_title(catalog, what, err), err);
 }
 
 ptm_rc ptmi_catalog_export_records(ptmi_catalog *catalog, const struct ptmi_export *what,

@@ -38,8 +38,8 @@ ptm_rc ptmi_catalog_put_failure(ptmi_catalog *catalog, const struct ptmi_failure
                                 struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, put_failure(catalog, failure, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    return ptmi_write_end(catalog, WRITE_ALONE, put_failure(catalog, failure, err), err);
 }
 
 /* ';' follows ':' in ASCII, so the range holds exactly what begins with the id. */
@@ -62,8 +62,8 @@ ptm_rc ptmi_catalog_clear_failure(ptmi_catalog *catalog, const char *hub, const 
                                   const char *stage, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, clear_failure(catalog, hub, id, stage, err), true, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_BATCHED, err));
+    return ptmi_write_end(catalog, WRITE_BATCHED, clear_failure(catalog, hub, id, stage, err), err);
 }
 
 struct chunk {

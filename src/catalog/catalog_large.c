@@ -35,8 +35,8 @@ ptm_rc ptmi_catalog_put_large(ptmi_catalog *catalog, int64_t repo, const struct 
                               struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, put_large(catalog, repo, row, err), true, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_BATCHED, err));
+    return ptmi_write_end(catalog, WRITE_BATCHED, put_large(catalog, repo, row, err), err);
 }
 
 static ptm_rc of_repo(ptmi_catalog *catalog, const char *literal, int64_t repo, struct ptm_err *err)
@@ -49,19 +49,19 @@ static ptm_rc of_repo(ptmi_catalog *catalog, const char *literal, int64_t repo, 
 ptm_rc ptmi_catalog_large_begin(ptmi_catalog *catalog, int64_t repo, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_BATCHED, err));
     ptm_rc rc =
         of_repo(catalog, "UPDATE large_objects SET stale = 1 WHERE repo_id = ?1", repo, err);
-    return ptmi_write_end(catalog, rc, true, err);
+    return ptmi_write_end(catalog, WRITE_BATCHED, rc, err);
 }
 
 ptm_rc ptmi_catalog_large_end(ptmi_catalog *catalog, int64_t repo, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
     ptm_rc rc =
         of_repo(catalog, "DELETE FROM large_objects WHERE repo_id = ?1 AND stale", repo, err);
-    return ptmi_write_end(catalog, rc, false, err);
+    return ptmi_write_end(catalog, WRITE_ALONE, rc, err);
 }
 
 struct object {

@@ -36,6 +36,10 @@ static ptm_rc open_of(ptmi_catalog *catalog, int64_t listing, struct open_listin
                       struct ptm_err *err)
 {
     *out = ptmi_listing_find(catalog, listing);
+    if (*out && (*out)->broken.rc != PTM_OK) {
+        if (err) *err = (*out)->broken;
+        return (*out)->broken.rc;
+    }
     if (*out) return PTM_OK;
     return ptm_err_set(err, PTM_EINVAL, "%s: listing %lld is not open", catalog->path,
                        (long long)listing);
@@ -158,8 +162,9 @@ ptm_rc ptmi_catalog_put_model(ptmi_catalog *catalog, int64_t listing, const stru
     PTMI_HELD(catalog);
     struct open_listing *open;
     PTM_TRY(open_of(catalog, listing, &open, err));
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, put_model(catalog, open, model, repo, err), true, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
+    ptm_rc rc = put_model(catalog, open, model, repo, err);
+    return ptmi_write_end(catalog, WRITE_LISTING, rc, err);
 }
 
 /* --- models fetched by name: behind the listed ones, in the order in which they were first seen
@@ -215,8 +220,9 @@ ptm_rc ptmi_catalog_put_model_one(ptmi_catalog *catalog, const char *hub,
                                   const struct ptm_model *model, int64_t repo, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, put_model_one(catalog, hub, model, repo, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    ptm_rc rc = put_model_one(catalog, hub, model, repo, err);
+    return ptmi_write_end(catalog, WRITE_ALONE, rc, err);
 }
 
 /* Into a listing that is, or is about to be, the shown one: all of them, or those whose clone is
@@ -263,7 +269,7 @@ static ptm_rc begin(ptmi_catalog *catalog, const char *hub, const char *params,
     ptmi_q_int(&show, hub_id);
     PTM_TRY(ptmi_q_run(&show, err));
     if (sqlite3_changes(catalog->db)) PTM_TRY(keep_named(catalog, hub_id, out->id, false, err));
-    *free_slot = (struct open_listing){out->id, hub_id};
+    *free_slot = (struct open_listing){.id = out->id, .hub = hub_id};
     return PTM_OK;
 }
 
@@ -272,9 +278,9 @@ ptm_rc ptmi_catalog_listing_begin(ptmi_catalog *catalog, const char *hub, const 
 {
     PTM_AUTO(ptmi_listing_clear) struct ptmi_listing listing = {0};
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
     ptm_rc rc = begin(catalog, hub, params ? params : "", &listing, err);
-    rc = ptmi_write_end(catalog, rc, false, err);
+    rc = ptmi_write_end(catalog, WRITE_ALONE, rc, err);
     if (rc != PTM_OK) {
         struct open_listing *open = ptmi_listing_find(catalog, listing.id);
         if (open) *open = (struct open_listing){0};
@@ -316,9 +322,9 @@ ptm_rc ptmi_catalog_put_document(ptmi_catalog *catalog, int64_t listing, const c
     PTMI_HELD(catalog);
     struct open_listing *open;
     PTM_TRY(open_of(catalog, listing, &open, err));
-    PTM_TRY(ptmi_write_begin(catalog, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
     ptm_rc rc = put_document(catalog, open, path, data, len, source_url, err);
-    return ptmi_write_end(catalog, rc, true, err);
+    return ptmi_write_end(catalog, WRITE_LISTING, rc, err);
 }
 
 ptm_rc ptmi_catalog_has_key(ptmi_catalog *catalog, int64_t listing, const char *key, bool *out,
@@ -360,8 +366,10 @@ ptm_rc ptmi_catalog_checkpoint(ptmi_catalog *catalog, int64_t listing, const cha
     PTMI_HELD(catalog);
     struct open_listing *open;
     PTM_TRY(open_of(catalog, listing, &open, err));
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, checkpoint(catalog, listing, token, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
+    ptm_rc rc = checkpoint(catalog, listing, token, err);
+    PTM_TRY(ptmi_write_end(catalog, WRITE_LISTING, rc, err));
+    return ptmi_write_flush(catalog, err);
 }
 
 static ptm_rc mark_finished(ptmi_catalog *catalog, const struct open_listing *open, int64_t now,
@@ -433,8 +441,10 @@ ptm_rc ptmi_catalog_listing_finish(ptmi_catalog *catalog, int64_t listing, struc
     PTMI_HELD(catalog);
     struct open_listing *open;
     PTM_TRY(open_of(catalog, listing, &open, err));
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    PTM_TRY(ptmi_write_end(catalog, finish(catalog, open, err), false, err));
+    PTM_TRY(ptmi_write_flush(catalog, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
+    PTM_TRY(ptmi_write_end(catalog, WRITE_LISTING, finish(catalog, open, err), err));
+    PTM_TRY(ptmi_write_flush(catalog, err));
     *open = (struct open_listing){0};
     return PTM_OK;
 }
@@ -446,8 +456,11 @@ void ptmi_catalog_listing_abandon(ptmi_catalog *catalog, int64_t listing)
     if (!open) return;
     *open = (struct open_listing){0};
     struct ptm_err err = {0};
-    ptm_rc rc = ptmi_write_begin(catalog, &err);
-    if (rc == PTM_OK) rc = ptmi_write_end(catalog, roll_back(catalog, listing, &err), false, &err);
+    ptm_rc rc = ptmi_write_begin(catalog, WRITE_ALONE, &err);
+    if (rc == PTM_OK) {
+        rc = roll_back(catalog, listing, &err);
+        rc = ptmi_write_end(catalog, WRITE_ALONE, rc, &err);
+    }
     /* Nothing is lost: the next begin rolls back as well. */
     if (rc != PTM_OK) ptmi_log(catalog->ctx, PTM_LOG_DEBUG, "catalog", "abandon: %s", err.msg);
 }

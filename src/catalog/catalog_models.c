@@ -41,8 +41,8 @@ ptm_rc ptmi_catalog_put_facts(ptmi_catalog *catalog, int64_t model,
                               const struct ptmi_clone_facts *facts, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, put_facts(catalog, model, facts, err), true, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_BATCHED, err));
+    return ptmi_write_end(catalog, WRITE_BATCHED, put_facts(catalog, model, facts, err), err);
 }
 
 /* --- walk --- */

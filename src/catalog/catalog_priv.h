@@ -35,6 +35,7 @@ enum {
 struct open_listing {
     int64_t id; /* 0: free slot */
     int64_t hub;
+    struct ptm_err broken; /* what undid a part of it; nothing but abandon is possible then */
 };
 
 struct statement_slot {
@@ -55,6 +56,9 @@ struct ptmi_catalog {
     sqlite3 *db;
     struct statement_slot statements[CATALOG_STATEMENTS];
     bool in_tx;
+    bool tx_light;     /* holds writes of listings, which have no savepoint */
+    bool tx_kept;      /* holds others, which must not be undone with them */
+    int64_t changes;   /* of the connection, when the write began */
     int64_t tx_began;  /* monotonic ms */
     int64_t tx_weight; /* bytes written since, roughly */
     struct open_listing listings[CATALOG_LISTINGS];
@@ -123,12 +127,16 @@ void ptmi_catalog_unlockp(ptmi_catalog **catalog);
     (void)held
 
 /*
- * One write, held: begin, the statements, end with how they went. end keeps the write (batch: with
- * others, committed at the next checkpoint, after a fraction of a second, or when it grows large)
- * or undoes it alone.
+ * One write, held: begin, the statements, end with how they went. ALONE is committed at its end,
+ * BATCHED with others: at the next checkpoint, after a fraction of a second, or when they grow
+ * large; either is undone alone when it fails. A LISTING write is batched, and spared the
+ * savepoint, which would cost more than the write: one that fails half-way undoes the batch and
+ * breaks the listings that are open, so that they go back to their last checkpoint.
  */
-PTM_MUST_USE ptm_rc ptmi_write_begin(ptmi_catalog *catalog, struct ptm_err *err);
-PTM_MUST_USE ptm_rc ptmi_write_end(ptmi_catalog *catalog, ptm_rc rc, bool batch,
+enum write_kind { WRITE_ALONE, WRITE_BATCHED, WRITE_LISTING };
+PTM_MUST_USE ptm_rc ptmi_write_begin(ptmi_catalog *catalog, enum write_kind kind,
+                                     struct ptm_err *err);
+PTM_MUST_USE ptm_rc ptmi_write_end(ptmi_catalog *catalog, enum write_kind kind, ptm_rc rc,
                                    struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_write_flush(ptmi_catalog *catalog, struct ptm_err *err);
 

@@ -75,11 +75,10 @@ struct repo_key {
 };
 
 static ptm_rc put_repo(ptmi_catalog *catalog, const char *hub, const struct repo_key *key,
-                       int64_t *out_repo, bool *out_batch, struct ptm_err *err)
+                       int64_t *out_repo, struct ptm_err *err)
 {
     int64_t hub_id;
     PTM_TRY(ptmi_hub_id(catalog, hub, &hub_id, err));
-    *out_batch = ptmi_listing_of_hub(catalog, hub_id);
     ptm_rc rc = find_by_url(catalog, hub_id, key->clone_url, key->ref, out_repo, err);
     if (rc != PTM_OK) return rc < 0 ? rc : PTM_OK;
     PTM_TRY(ptmi_path_check_name(key->author, err));
@@ -106,6 +105,18 @@ static ptm_rc put_repo(ptmi_catalog *catalog, const char *hub, const struct repo
     return PTM_OK;
 }
 
+/* In a listing of the hub a repository is written with its models. */
+static ptm_rc kind_for(ptmi_catalog *catalog, const char *hub, enum write_kind *out,
+                       struct ptm_err *err)
+{
+    PTMI_Q find = ptmi_q(catalog, "SELECT id FROM hubs WHERE name = ?1");
+    ptmi_q_text(&find, hub);
+    ptm_rc rc = ptmi_q_row(&find, err);
+    if (rc == PTM_ITEM && ptmi_listing_of_hub(catalog, ptmi_q_get_int(&find, 0)))
+        *out = WRITE_LISTING;
+    return rc < 0 ? rc : PTM_OK;
+}
+
 ptm_rc ptmi_catalog_put_repo(ptmi_catalog *catalog, const char *hub, const char *clone_url,
                              const char *author, const char *name, const char *ref,
                              int64_t *out_repo, struct ptm_err *err)
@@ -113,10 +124,11 @@ ptm_rc ptmi_catalog_put_repo(ptmi_catalog *catalog, const char *hub, const char 
     PTMI_HELD(catalog);
     struct repo_key key = {clone_url, author, name, ref};
     int64_t repo = 0;
-    bool batch = false;
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    ptm_rc rc = put_repo(catalog, hub, &key, &repo, &batch, err);
-    PTM_TRY(ptmi_write_end(catalog, rc, batch, err));
+    enum write_kind kind = WRITE_ALONE;
+    PTM_TRY(kind_for(catalog, hub, &kind, err));
+    PTM_TRY(ptmi_write_begin(catalog, kind, err));
+    ptm_rc rc = put_repo(catalog, hub, &key, &repo, err);
+    PTM_TRY(ptmi_write_end(catalog, kind, rc, err));
     *out_repo = repo;
     return PTM_OK;
 }
@@ -145,8 +157,8 @@ ptm_rc ptmi_catalog_repo_done(ptmi_catalog *catalog, int64_t repo,
                               const struct ptmi_repo_state *state, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    return ptmi_write_end(catalog, repo_done(catalog, repo, state, err), false, err);
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    return ptmi_write_end(catalog, WRITE_ALONE, repo_done(catalog, repo, state, err), err);
 }
 
 /* --- walk --- */

@@ -280,8 +280,8 @@ ptm_rc ptmi_catalog_select(ptmi_catalog *catalog, const struct ptmi_select *what
     PTMI_HELD(catalog);
     PTM_TRY(ptmi_write_flush(catalog, err));
     PTM_TRY(choose(catalog, what, column, &reader, err));
-    PTM_TRY(ptmi_write_begin(catalog, err));
-    PTM_TRY(ptmi_write_end(catalog, apply(catalog, what, &selected, err), false, err));
+    PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
+    PTM_TRY(ptmi_write_end(catalog, WRITE_ALONE, apply(catalog, what, &selected, err), err));
     *out = selected;
     return PTM_OK;
 }
