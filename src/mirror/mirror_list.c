@@ -216,7 +216,10 @@ static ptm_rc records_pass(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, 
                  hub->name, (long long)feed.listing.count);
     feed.task = ptmi_task_begin(mirror->ctx, PTM_TASK_STEP, hub->name, step, -1);
     fill_env(&feed, &env, &sink);
-    ptm_rc rc = ptmi_catalog_clear_failure(mirror->catalog, hub->name, NULL, step, err);
+    /* A resumed listing does not meet again what failed in the pages it has behind it. */
+    ptm_rc rc = feed.listing.resumed
+                    ? PTM_OK
+                    : ptmi_catalog_clear_failure(mirror->catalog, hub->name, NULL, step, err);
     if (rc == PTM_OK) rc = op(&env, &sink, err);
     if (rc == PTM_OK) rc = ptmi_catalog_listing_finish(mirror->catalog, feed.listing.id, err);
     if (rc < 0) ptmi_catalog_listing_abandon(mirror->catalog, feed.listing.id);

@@ -22,7 +22,7 @@ def harvest(ptm):
 
 
 def large_gets(hubs):
-    return [line for line in hubs.hubs.log if line.startswith("GET /lfs/")]
+    return [line for line in hubs.hubs.log if line.startswith("GET ") and "/lfs/" in line]
 
 
 def test_layout_and_records(harvest):

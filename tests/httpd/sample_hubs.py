@@ -301,8 +301,8 @@ class Handler(BaseHTTPRequestHandler):
         host, _, rest = path.lstrip("/").partition("/")
         if host == "__log":
             return self.reply(200, {"log": self.hubs.log})
-        if host == "lfs" and rest:
-            return self.send_object(rest)
+        if host in HOSTS and rest.startswith("lfs/"):
+            return self.send_object(rest[len("lfs/"):])
         if host not in HOSTS or ".." in rest.split("/"):
             return self.reply(404, {"error": "no such host here"})
         if rest.endswith("/info/lfs/objects/batch"):
@@ -363,7 +363,7 @@ class Handler(BaseHTTPRequestHandler):
         for item in json.loads(body)["objects"]:
             answer = {"oid": item["oid"], "size": item["size"]}
             if item["oid"] in self.hubs.objects:
-                answer["actions"] = {"download": {"href": f"http://{self.headers['Host']}/lfs/{item['oid']}?repo={name}", "expires_in": 3600}}
+                answer["actions"] = {"download": {"href": f"http://{self.headers['Host']}/{host}/lfs/{item['oid']}?repo={name}", "expires_in": 3600}}
             else:
                 answer["error"] = {"code": 404, "message": "Object does not exist"}
             objects.append(answer)
