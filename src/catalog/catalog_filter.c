@@ -78,6 +78,7 @@ static ptm_rc refuse_word(struct ptm_err *err, const char *word, size_t len)
 static ptm_rc scan_token(const char **p, int *depth, struct ptm_err *err)
 {
     const char *at = *p;
+    if (strchr("?:@$#", *at)) return refuse(err, "parameters are not allowed in it");
     if (is_word_char(*at)) {
         size_t len = 1;
         while (is_word_char(at[len])) len++;
@@ -87,8 +88,6 @@ static ptm_rc scan_token(const char **p, int *depth, struct ptm_err *err)
     if (at[0] == ';') return refuse(err, "';' is not allowed in it");
     if ((at[0] == '-' && at[1] == '-') || (at[0] == '/' && at[1] == '*'))
         return refuse(err, "comments are not allowed in it");
-    if (*at == '?' || *at == ':' || *at == '@')
-        return refuse(err, "parameters are not allowed in it");
     if (iscntrl((unsigned char)*at) && !isspace((unsigned char)*at))
         return refuse(err, "it has control characters");
     *depth += (*at == '(') - (*at == ')');

@@ -150,9 +150,10 @@ CREATE TABLE files (
     list     BLOB    NOT NULL
 ) STRICT;
 
+-- Without REFERENCES: a dozen rows a model, and checking them took a fifth of the time of a listing.
 CREATE TABLE model_tags (
-    model_id INTEGER NOT NULL REFERENCES models,
-    tag_id   INTEGER NOT NULL REFERENCES tags,
+    model_id INTEGER NOT NULL,
+    tag_id   INTEGER NOT NULL,
     PRIMARY KEY (model_id, tag_id)
 ) STRICT, WITHOUT ROWID;
 
