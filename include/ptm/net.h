@@ -49,7 +49,10 @@ PTM_API PTM_MUST_USE ptm_rc ptm_net_open(ptm_ctx *ctx, const struct ptm_net_opts
                                          ptm_net **out, struct ptm_err *err);
 PTM_API void ptm_net_close(ptm_net *net); /* after all calls have returned; NULL is a no-op */
 
-/* Body bytes as they come, on the caller's thread; anything but PTM_OK ends the request with that code. */
+/*
+ * Body bytes as they come, on the caller's thread; anything but PTM_OK ends the request with that code. A sink must not wait for another
+ * request of the same net: it holds one of its places.
+ */
 typedef ptm_rc (*ptm_net_sink)(void *arg, const void *data, size_t len, struct ptm_err *err);
 
 struct ptm_net_request {

@@ -582,6 +582,7 @@ static bool set_protocol(ptmi_transfer *t, const struct ptmi_exchange *x)
        when its reader is slower than the network, curl pauses the whole connection, and with it
        everything else on it. */
     SET(CURLOPT_HTTP_VERSION, x->bulk ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
+    SET(CURLOPT_PIPEWAIT, x->bulk ? 0L : 1L); /* rather share a connection than open one more */
     SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
     SET(CURLOPT_NETRC, x->netrc ? (long)CURL_NETRC_OPTIONAL : (long)CURL_NETRC_IGNORED);
     const char *netrc = x->netrc ? getenv("NETRC") : NULL;
