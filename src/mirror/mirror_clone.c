@@ -42,6 +42,7 @@ struct job {
     char *label; /* AUTHOR/NAME: how failures and progress name it */
     char *dir;
     ptm_access access;   /* as the listing tells */
+    bool known;          /* an earlier run finished with it: \"cloned\" counts its first time */
     struct ptm_err note; /* an error while keeping the account, found on a transfer thread */
     ptm_rc note_rc;
 };
@@ -280,9 +281,9 @@ static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
     PTM_TRY(ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "clone", err));
     PTM_TRY(
         ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "update", err));
-    count(step, is_new          ? &step->report->cloned
-                : state.changed ? &step->report->updated
-                                : &step->report->unchanged);
+    count(step, is_new || !job->known ? &step->report->cloned
+                : state.changed       ? &step->report->updated
+                                      : &step->report->unchanged);
     return PTM_OK;
 }
 
@@ -391,6 +392,7 @@ static ptm_rc submit(void *arg, const struct ptmi_repo *repo, struct ptm_err *er
     job->step = step;
     job->repo = repo->id;
     job->access = repo->access;
+    job->known = repo->sha != NULL;
     job->url = copy(repo->clone_url);
     job->author = copy(repo->author);
     job->name = copy(repo->name);

@@ -67,12 +67,12 @@ static void tell(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                  chosen->unknown_size ? " and some of unknown size" : "");
     else
         snprintf(sizes, sizeof sizes, "sizes unknown (this hub as a whole: about %s)", hub->size);
-    ptmi_log(
-        mirror->ctx, PTM_LOG_INFO, "mirror",
-        "%s: %lld of %lld models chosen: %lld repositories, %lld of them here already%s%s; %s free",
-        hub->name, (long long)chosen->chosen_models, (long long)chosen->models,
-        (long long)chosen->repos, (long long)chosen->present, wanted > 0 ? "; to fetch: " : "",
-        wanted > 0 ? sizes : "", ptmi_str_human_size(free_bytes, have));
+    ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
+             "%s: %lld of %lld models chosen: %lld %s, %lld of them here already%s%s; %s free",
+             hub->name, (long long)chosen->chosen_models, (long long)chosen->models,
+             (long long)chosen->repos, chosen->repos == 1 ? "repository" : "repositories",
+             (long long)chosen->present, wanted > 0 ? "; to fetch: " : "", wanted > 0 ? sizes : "",
+             ptmi_str_human_size(free_bytes, have));
     if (chosen->not_clonable)
         ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
                  "%s: %lld chosen models name no repository that git could clone", hub->name,
