@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * git.h - repositories: cloned and updated by the git program, run safely (DESIGN 5); read by libgit2 in process.
+ * git.h - repositories: cloned and updated by the git program, run safely (DESIGN 5); read by
+ * libgit2 in process.
  *
- * Cloned repositories are hostile. Our git runs without system, user and (for what matters) repository configuration: no hooks,
- * submodules, filters, fsmonitor, templates, prompts; http and https only; objects checked on the way in.
+ * Cloned repositories are hostile. Our git runs without system, user and (for what matters)
+ * repository configuration: no hooks, submodules, filters, fsmonitor, templates, prompts; http and
+ * https only; objects checked on the way in.
  */
 #pragma once
 
@@ -19,8 +21,8 @@ typedef struct ptmi_git ptmi_git; /* immutable after open: any thread */
 
 struct ptmi_git_opts {
     const struct ptmi_rewrite *rewrites; /* borrowed while open; become url.<to>.insteadOf */
-    const char *hf_token;                /* reach git through a credential helper scoped to the origin and an */
-    const char *github_token;            /* environment variable: never arguments, never configuration files */
+    const char *hf_token; /* reach git through a credential helper scoped to the origin and an */
+    const char *github_token; /* environment variable: never arguments, never configuration files */
     const char *ca_bundle;
     bool offline;
     int stall_seconds; /* 0: 120; git is silent while a server packs */
@@ -34,28 +36,32 @@ struct ptmi_git_state {
     char sha[41];     /* HEAD; "" for an empty repository */
     char branch[256]; /* checked-out branch, "" when detached */
     bool changed;     /* this call moved HEAD or made the clone */
-    bool bad_objects; /* harmless historic defects were let through (DESIGN 5): recorded, not failed */
+    bool bad_objects; /* harmless historic defects were let through (DESIGN 5): recorded, not failed
+                       */
 };
 
 struct ptmi_git_clone {
     const char *url;     /* original URL */
     const char *dest;    /* work tree; its parent exists. Appears by rename when whole */
-    const char *tmp_dir; /* on the same file system: ROOT/.ptm/tmp; leavings of killed runs there are removed first */
+    const char *tmp_dir; /* on the same file system: ROOT/.ptm/tmp; leavings of killed runs there
+                            are removed first */
     const char *ref;     /* branch or tag, NULL: default branch */
     bool shallow;        /* --history shallow */
     const char *hub;     /* for progress events */
     const char *label;   /* AUTHOR/REPO */
 };
 /*
- * Clones all branches and tags (not refs/pr). Configures the clone as DESIGN 3 asks (core.trustctime=false, core.checkStat=minimal,
- * filter.lfs.*, gc settings that never prune), with the original URL as origin. PTM_ENOTFOUND, PTM_EGATED, PTM_EAUTH, PTM_ENET, PTM_ENOSPC,
+ * Clones all branches and tags (not refs/pr). Configures the clone as DESIGN 3 asks
+ * (core.trustctime=false, core.checkStat=minimal, filter.lfs.*, gc settings that never prune), with
+ * the original URL as origin. PTM_ENOTFOUND, PTM_EGATED, PTM_EAUTH, PTM_ENET, PTM_ENOSPC,
  * PTM_ECORRUPT, PTM_EGIT by what git said, its own words in the message.
  */
 PTM_MUST_USE ptm_rc ptmi_git_clone(ptmi_git *git, const struct ptmi_git_clone *what,
                                    struct ptmi_git_state *out, struct ptm_err *err);
 /*
- * Fetches and fast-forwards the clone at what->dest. PTM_EDIRTY and PTM_EDIVERGED when a person changed it: nothing is touched
- * (the fetched objects and remote-tracking refs stay). Large files that we put in place do not count as changes.
+ * Fetches and fast-forwards the clone at what->dest. PTM_EDIRTY and PTM_EDIVERGED when a person
+ * changed it: nothing is touched (the fetched objects and remote-tracking refs stay). Large files
+ * that we put in place do not count as changes.
  */
 PTM_MUST_USE ptm_rc ptmi_git_update(ptmi_git *git, const struct ptmi_git_clone *what,
                                     struct ptmi_git_state *out, struct ptm_err *err);
@@ -64,12 +70,14 @@ PTM_MUST_USE ptm_rc ptmi_git_ls_remote(ptmi_git *git, const char *url, const cha
                                        char out_sha[41], struct ptm_err *err);
 /* HEAD of a clone without running git. PTM_ENOENT when dir is no repository. */
 PTM_MUST_USE ptm_rc ptmi_git_head(const char *dir, struct ptmi_git_state *out, struct ptm_err *err);
-/* Last commit that touched each path (out_shas[i] is "" for a path never seen): one walk for all. */
+/* Last commit that touched each path (out_shas[i] is "" for a path never seen): one walk for all.
+ */
 PTM_MUST_USE ptm_rc ptmi_git_last_commits(ptmi_git *git, const char *dir, const char *const *paths,
                                           size_t n, char (*out_shas)[41], struct ptm_err *err);
 /* git fsck --full and a clean status: PTM_OK, PTM_ECORRUPT, PTM_EDIRTY. */
 PTM_MUST_USE ptm_rc ptmi_git_verify(ptmi_git *git, const char *dir, struct ptm_err *err);
-/* Whether work tree and index are as committed (large files of ours aside): PTM_OK or PTM_EDIRTY. */
+/* Whether work tree and index are as committed (large files of ours aside): PTM_OK or PTM_EDIRTY.
+ */
 PTM_MUST_USE ptm_rc ptmi_git_is_clean(ptmi_git *git, const char *dir, struct ptm_err *err);
 /* Bytes of dir/.git (packs and loose objects, not .git/lfs). */
 PTM_MUST_USE ptm_rc ptmi_git_size(const char *dir, int64_t *out, struct ptm_err *err);

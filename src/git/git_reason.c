@@ -24,6 +24,7 @@ struct rule {
  */
 static const struct rule rules[] = {
     {"no space left on device", WHO_LOCAL, PTM_ENOSPC, false},
+    {"out of diskspace", WHO_LOCAL, PTM_ENOSPC, false},
     {"disk quota exceeded", WHO_LOCAL, PTM_ENOSPC, false},
     {"read-only file system", WHO_LOCAL, PTM_EPERM, false},
     {"cannot allocate memory", WHO_LOCAL, PTM_ENOMEM, false},
@@ -77,6 +78,8 @@ static const struct rule rules[] = {
     {"another git process", WHO_LOCAL, PTM_EBUSY, true},
     {"permission denied", WHO_LOCAL, PTM_EPERM, false},
     {"input/output error", WHO_LOCAL, PTM_EIO, false},
+    {"unable to write file", WHO_LOCAL, PTM_EIO, false},
+    {"write error", WHO_LOCAL, PTM_EIO, false},
     {"corrupt", WHO_LOCAL, PTM_ECORRUPT, false},
     {"inflate:", WHO_LOCAL, PTM_ECORRUPT, false},
     {"sha1 mismatch", WHO_LOCAL, PTM_ECORRUPT, false},

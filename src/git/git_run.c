@@ -23,6 +23,7 @@
 #define STALL_SECONDS_DEFAULT 120
 #define TRIES_MAX 3
 #define MAX_ARGS 64
+#define FULL_BELOW ((int64_t)256 << 20)
 
 struct setting {
     const char *key;
@@ -343,6 +344,20 @@ static bool has_token(const ptmi_git *git, const char *url)
     return false;
 }
 
+/*
+ * "unable to write file X", says git, and not why. Next to nothing free is why; what is left may
+ * have held the beginning of a file that git took away again, so next to nothing is a lot.
+ */
+static ptm_rc explain_write(ptm_rc rc, const char *dir, struct ptm_err *err)
+{
+    int64_t free_bytes = 0;
+    struct ptm_err ignored;
+    if (rc != PTM_EIO || !dir || ptmi_fs_free_bytes(dir, &free_bytes, &ignored) < 0) return rc;
+    if (free_bytes >= FULL_BELOW) return rc;
+    if (err) err->rc = PTM_ENOSPC;
+    return ptm_err_ctx(err, PTM_ENOSPC, "disk full");
+}
+
 ptm_rc ptmi_git_run(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptmi_proc_result *out,
                     struct ptm_err *err)
 {
@@ -379,9 +394,9 @@ ptm_rc ptmi_git_run(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptmi_p
         return rc < 0 ? ptm_err_ctx(err, rc, "%s %s", cmd->what, cmd->url ? cmd->url : cmd->dir)
                       : rc;
     if (out->exit_status == 0 || cmd->any_exit) return PTM_OK;
-    return ptmi_git_reason(out->err_text.data ? out->err_text.data : "", out->exit_status,
-                           cmd->what, cmd->url ? cmd->url : cmd->dir, has_token(git, cmd->url),
-                           err);
+    rc = ptmi_git_reason(out->err_text.data ? out->err_text.data : "", out->exit_status, cmd->what,
+                         cmd->url ? cmd->url : cmd->dir, has_token(git, cmd->url), err);
+    return explain_write(rc, cmd->dir, err);
 }
 
 ptm_rc ptmi_git_do(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptm_err *err)

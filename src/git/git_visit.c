@@ -27,7 +27,6 @@
 /* git's own blobs; a hub keeps larger ones in LFS. What is larger counts as unexplained. */
 #define BLOB_MAX ((size_t)256 << 20)
 
-PTM_DEFINE_CLEANUP(lock_releasep, ptmi_lock *, ptmi_lock_release)
 PTM_DEFINE_CLEANUP(blob_freep, git_blob *, git_blob_free)
 
 struct ptmi_git_visit {
@@ -35,7 +34,8 @@ struct ptmi_git_visit {
     char *dir;
     char *journal;
     ptmi_lock *lock;
-    bool keep; /* a git was killed: the next visitor clears up */
+    bool moving; /* the work tree may be between two commits */
+    bool keep;   /* a git was killed, or a move not finished: the next visitor sees to it */
 };
 
 /* --- lock files of a git that is no more --- */
@@ -108,26 +108,35 @@ static bool is_large(struct move *move, git_tree *tree, const char *path)
     return ptmi_lfs_is_content(move->dir, path, &pointer);
 }
 
+static bool is_link_explained(struct move *move, const char *path, const char *full)
+{
+    char target[PTM_LIMIT_PATH];
+    ssize_t n = readlink(full, target, sizeof target);
+    return n >= 0 && (same_as(move, move->from, path, target, (size_t)n, false) ||
+                      same_as(move, move->to, path, target, (size_t)n, false));
+}
+
+static bool is_file_explained(struct move *move, const char *path)
+{
+    struct ptm_err ignored;
+    size_t len = 0;
+    char *data = NULL;
+    if (is_large(move, move->from, path) || is_large(move, move->to, path)) return true;
+    if (ptmi_fs_read_beneath(move->dir, path, BLOB_MAX, &data, &len, &ignored) < 0) return false;
+    bool known = same_as(move, move->from, path, data, len, false) ||
+                 same_as(move, move->to, path, data, len, true);
+    free(data);
+    return known;
+}
+
 static bool is_explained(struct move *move, const char *path)
 {
     struct stat st;
-    char target[PTM_LIMIT_PATH];
-    struct ptm_err ignored;
-    size_t len = 0;
-    PTM_AUTO(ptmi_freep) char *data = NULL;
     PTM_AUTO(ptmi_freep) char *full = ptmi_path_join(move->dir, path);
     if (!full) return false;
     if (lstat(full, &st) != 0) return errno == ENOENT || errno == ENOTDIR;
-    if (S_ISLNK(st.st_mode)) {
-        ssize_t n = readlink(full, target, sizeof target);
-        return n >= 0 && (same_as(move, move->from, path, target, (size_t)n, false) ||
-                          same_as(move, move->to, path, target, (size_t)n, false));
-    }
-    if (!S_ISREG(st.st_mode)) return false;
-    if (is_large(move, move->from, path) || is_large(move, move->to, path)) return true;
-    if (ptmi_fs_read_beneath(move->dir, path, BLOB_MAX, &data, &len, &ignored) < 0) return false;
-    return same_as(move, move->from, path, data, len, false) ||
-           same_as(move, move->to, path, data, len, true);
+    if (S_ISLNK(st.st_mode)) return is_link_explained(move, path, full);
+    return S_ISREG(st.st_mode) && is_file_explained(move, path);
 }
 
 /* Walks `git status -z`: "XY path\0". */
@@ -239,17 +248,19 @@ ptm_rc ptmi_git_visit_moving(ptmi_git_visit *visit, const char *from, const char
 {
     char text[JOURNAL_MAX];
     snprintf(text, sizeof text, "move %s %s\n", from, to);
+    visit->moving = true;
     return note(visit, text, err);
 }
 
 ptm_rc ptmi_git_visit_moved(ptmi_git_visit *visit, struct ptm_err *err)
 {
+    visit->moving = false;
     return note(visit, "here\n", err);
 }
 
 ptm_rc ptmi_git_visit_settle(ptmi_git_visit *visit, ptm_rc rc)
 {
-    visit->keep = rc == PTM_ETIMEOUT || rc == PTM_ECANCELED || rc == PTM_ELIMIT;
+    visit->keep = visit->moving || rc == PTM_ETIMEOUT || rc == PTM_ECANCELED || rc == PTM_ELIMIT;
     return rc;
 }
 

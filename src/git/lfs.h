@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lfs.h - Git LFS: pointers found by content, batch API, objects into the store, out to the work tree.
- * Specification: git-lfs docs/spec.md and docs/api/batch.md.
+ * lfs.h - Git LFS: pointers found by content, batch API, objects into the store, out to the work
+ * tree. Specification: git-lfs docs/spec.md and docs/api/batch.md.
  */
 #pragma once
 
@@ -17,7 +17,8 @@ struct ptmi_lfs_pointer {
     char oid[65];
     int64_t size;
 };
-/* Is this the text of a pointer (v1 or the old hawser URL, ext-* lines allowed, LF)? Never fails: false is a plain file. */
+/* Is this the text of a pointer (v1 or the old hawser URL, ext-* lines allowed, LF)? Never fails:
+ * false is a plain file. */
 bool ptmi_lfs_pointer_parse(const char *text, size_t len, struct ptmi_lfs_pointer *out);
 
 /* --large */
@@ -29,16 +30,21 @@ typedef enum ptmi_large {
 } ptmi_large;
 
 /* --checkout */
-typedef enum ptmi_checkout { PTMI_CHECKOUT_LINK = 0, PTMI_CHECKOUT_COPY, PTMI_CHECKOUT_NONE } ptmi_checkout;
+typedef enum ptmi_checkout {
+    PTMI_CHECKOUT_LINK = 0,
+    PTMI_CHECKOUT_COPY,
+    PTMI_CHECKOUT_NONE
+} ptmi_checkout;
 
 /* How one object ended. path is the first path it was found at. */
 typedef enum ptmi_lfs_outcome {
     PTMI_LFS_PRESENT = 1, /* was in the store already */
     PTMI_LFS_FETCHED,
-    PTMI_LFS_ELSEWHERE,   /* fetched from another source (the hub's sources op) and proven by its hash */
-    PTMI_LFS_LOST,        /* upstream does not have it any more: recorded, not failed */
+    PTMI_LFS_ELSEWHERE, /* fetched from another source (the hub's sources op) and proven by its hash
+                         */
+    PTMI_LFS_LOST,      /* upstream does not have it any more: recorded, not failed */
     PTMI_LFS_FAILED,
-    PTMI_LFS_SKIPPED,     /* not wanted: patterns or --max-size */
+    PTMI_LFS_SKIPPED, /* not wanted: patterns or --max-size */
 } ptmi_lfs_outcome;
 
 struct ptmi_lfs_opts {
@@ -53,12 +59,14 @@ struct ptmi_lfs_opts {
     const char *hub;  /* for progress events */
     const char *label;
     /*
-     * Another place for an object that upstream lost: fills *out_url (malloc'ed) for the attempt-th (0, 1, ..) source of path, or leaves it
-     * NULL when there is none. May be NULL. Called from several threads.
+     * Another place for an object that upstream lost: fills *out_url (malloc'ed) for the attempt-th
+     * (0, 1, ..) source of path, or leaves it NULL when there is none. May be NULL. Called from
+     * several threads.
      */
     ptm_rc (*source)(void *arg, const char *path, const char *oid, int attempt, char **out_url,
                      struct ptm_err *err);
-    /* Told of every object once, from several threads; why is NULL unless LOST or FAILED. source_url: where the bytes came from, or NULL. */
+    /* Told of every object once, from several threads; why is NULL unless LOST or FAILED.
+     * source_url: where the bytes came from, or NULL. */
     void (*on_object)(void *arg, const char *path, const struct ptmi_lfs_pointer *pointer,
                       ptmi_lfs_outcome outcome, const char *source_url, const struct ptm_err *why);
     void *arg;
@@ -70,10 +78,11 @@ struct ptmi_lfs_report {
 };
 
 /*
- * Everything for one clone: scan, batch, fetch into the store, link to .git/lfs/objects and the work tree, refresh the index so that
- * `git status` is clean. Objects that fail do not fail the call (see on_object, report); PTM_ENOSPC, PTM_ECANCELED and the like do.
- * url: the repository's original URL; the LFS endpoint is URL.git/info/lfs, never what .lfsconfig says.
- * Files that a person changed are left alone.
+ * Everything for one clone: scan, batch, fetch into the store, link to .git/lfs/objects and the
+ * work tree, refresh the index so that `git status` is clean. Objects that fail do not fail the
+ * call (see on_object, report); PTM_ENOSPC, PTM_ECANCELED and the like do. url: the repository's
+ * original URL; the LFS endpoint is URL.git/info/lfs, never what .lfsconfig says. Files that a
+ * person changed are left alone.
  */
 PTM_MUST_USE ptm_rc ptmi_lfs_mirror(ptmi_git *git, ptm_net *net, ptm_store *store, const char *url,
                                     const char *dir, const struct ptmi_lfs_opts *opts,
@@ -84,6 +93,7 @@ PTM_MUST_USE ptm_rc ptmi_lfs_count(ptmi_git *git, ptm_store *store, const char *
                                    const struct ptmi_lfs_opts *opts, struct ptmi_lfs_report *out,
                                    struct ptm_err *err);
 
-/* The filter for `git` where git-lfs is not installed: op "clean" or "smudge" from fd_in to fd_out (ptm's hidden verb). */
+/* The filter for `git` where git-lfs is not installed: op "clean" or "smudge" from fd_in to fd_out
+ * (ptm's hidden verb). */
 PTM_MUST_USE ptm_rc ptmi_lfs_filter(const char *op, const char *repo_dir, int fd_in, int fd_out,
                                     struct ptm_err *err);

@@ -18,7 +18,7 @@ struct ptmi_lfs_file {
 };
 struct ptmi_lfs_files {
     struct ptmi_arena arena;
-    struct ptmi_lfs_file *items;
+    struct ptmi_lfs_file *items; /* in the arena */
     size_t n, cap;
 };
 /* Paths of a repository with as many pointers as fit: 100,000 files is the largest hub's own limit,

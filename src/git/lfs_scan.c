@@ -15,24 +15,30 @@
 void ptmi_lfs_files_clear(struct ptmi_lfs_files *files)
 {
     ptmi_arena_clear(&files->arena);
-    free(files->items);
     files->items = NULL;
     files->n = files->cap = 0;
+}
+
+static ptm_rc make_room(struct ptmi_lfs_files *files, struct ptm_err *err)
+{
+    if (files->n < files->cap) return PTM_OK;
+    size_t cap = files->cap ? files->cap * 2 : 256;
+    if (cap > FILES_MAX)
+        return ptm_err_set(err, PTM_ELIMIT, "more than %zu large files in one repository",
+                           FILES_MAX);
+    /* Old arrays stay in the arena: together they are no larger than the last one. */
+    struct ptmi_lfs_file *grown = ptmi_arena_alloc(&files->arena, cap * sizeof *grown);
+    if (!grown) return ptm_err_set(err, PTM_ENOMEM, "list of large files: out of memory");
+    if (files->n > 0) memcpy(grown, files->items, files->n * sizeof *grown);
+    files->items = grown;
+    files->cap = cap;
+    return PTM_OK;
 }
 
 static ptm_rc add(struct ptmi_lfs_files *files, const struct ptmi_lfs_file *file,
                   struct ptm_err *err)
 {
-    if (files->n == files->cap) {
-        size_t cap = files->cap ? files->cap * 2 : 256;
-        if (cap > FILES_MAX)
-            return ptm_err_set(err, PTM_ELIMIT, "more than %zu large files in one repository",
-                               FILES_MAX);
-        struct ptmi_lfs_file *grown = realloc(files->items, cap * sizeof *grown);
-        if (!grown) return ptm_err_set(err, PTM_ENOMEM, "list of large files: out of memory");
-        files->items = grown;
-        files->cap = cap;
-    }
+    PTM_TRY(make_room(files, err));
     char *path = ptmi_arena_strdup(&files->arena, file->path);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "list of large files: out of memory");
     files->items[files->n] = *file;

@@ -22,7 +22,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PTM_BUILD", ROOT / "build/check"))
-TOKEN = "forge-token"  # opens /gated/; /files/NAME/OID serves large files plainly; /refused/ and /broken/ never give anything
+TOKEN = "forge-token"  # opens /gated/; /files/NAME/OID serves large files plainly, /slow/ slowly but by ranges; /refused/ and /broken/ never give anything
 
 NGINX = """
 {user}
@@ -47,6 +47,10 @@ http {{
             proxy_pass http://127.0.0.1:{lfs_port};
             proxy_set_header Host $http_host;
             proxy_set_header Authorization "";
+        }}
+        location ~ ^/(slow/.+)\\.git/info/lfs/objects/storage/(.+)$ {{
+            alias {dir}/lfs/$1/$2;
+            limit_rate 400k;
         }}
         location ~ \\.git/info/lfs/ {{
             proxy_pass http://127.0.0.1:{lfs_port};

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The git room against nginx + git-http-backend and giftless, judged by stock git and git-lfs: tool_git drives the room alone."""
-import hashlib
+import http.server
 import json
 import os
-import pathlib
 import random
 import shutil
 import signal
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -876,3 +876,196 @@ def test_one_writer_at_a_time(forge, room):
     room.lfs("acme/race")
     room.judge("acme/race")
     assert list((room.root / ".ptm/tmp").iterdir()) == []
+
+
+# --- time, space and damage
+
+
+class FaultyLfs(http.server.ThreadingHTTPServer):
+    """An LFS server with the faults that giftless lacks: links that have expired, per-object errors, answers cut short. data: oid -> bytes."""
+
+    daemon_threads = True
+
+    def __init__(self, data):
+        super().__init__(("127.0.0.1", 0), FaultyHandler)
+        self.data, self.log, self.tickets, self.lock = data, [], 0, threading.Lock()
+        self.errors, self.expire, self.cut = {}, 0, set()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def base(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class FaultyHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in {"Content-Length": len(body), **headers}.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        server = self.server
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert asked["operation"] == "download" and asked["transfers"] == ["basic"]
+        objects = []
+        with server.lock:
+            server.log.append(("batch", len(asked["objects"])))
+            for one in asked["objects"]:
+                if one["oid"] in server.errors:
+                    objects.append({**one, "error": {"code": server.errors[one["oid"]], "message": "so it is"}})
+                    continue
+                server.tickets += 1
+                objects.append({**one, "authenticated": True, "actions": {"download": {
+                    "href": f"{server.base()}/o/{server.tickets}/{one['oid']}", "header": {"X-Ticket": str(server.tickets)}, "expires_in": 3600}}})
+        self.answer(200, json.dumps({"transfer": "basic", "objects": objects}).encode())
+
+    def do_GET(self):
+        server = self.server
+        _, _, ticket, oid = self.path.split("/")
+        data = server.data[oid]
+        with server.lock:
+            server.log.append(("get", oid, self.headers.get("Range")))
+            expired = int(ticket) <= server.expire
+            cut = oid in server.cut
+            server.cut.discard(oid)
+        if expired or self.headers.get("X-Ticket") != ticket:
+            return self.answer(403, b"Request has expired")
+        start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].split("-")[0])
+        part = data[start:]
+        headers = {"ETag": f'"{oid}"', "Accept_Ranges": "bytes"}
+        if start:
+            headers["Content_Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        if cut:
+            self.send_response(206 if start else 200)
+            for name, value in {**headers, "Content-Length": len(part)}.items():
+                self.send_header(name.replace("_", "-"), str(value))
+            self.end_headers()
+            self.wfile.write(part[:len(part) // 2])
+            self.close_connection = True
+            return None
+        return self.answer(206 if start else 200, part, **headers)
+
+
+@pytest.fixture
+def faulty():
+    server = FaultyLfs({})
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def faulty_repo(forge, room, faulty, name, files):
+    work = forge.repo(name)
+    forge.commit(work, {".gitattributes": ATTRIBUTES, **{path: pointer(data) for path, data in files.items()}})
+    faulty.data.update({sha256(data): data for data in files.values()})
+    room.clone(name)
+    return ["--rewrite", f"{forge.url(name)}.git/info/lfs/={faulty.base()}/lfs/"]
+
+
+def test_expired_links_are_renewed(forge, room, faulty):
+    files = {f"{i}.bin": blob(f"exp{i}") for i in range(4)}
+    options = faulty_repo(forge, room, faulty, "fault/expired", files)
+    faulty.expire = 4  # the whole first batch
+    answer = room.lfs("fault/expired", *options)
+    assert set(outcomes(answer).values()) == {"fetched"}
+    assert [entry for entry in faulty.log if entry[0] == "batch"] == [("batch", 4)] + [("batch", 1)] * 4
+    room.judge("fault/expired")
+
+
+def test_cut_body_is_resumed_by_range(forge, room, faulty):
+    data = blob("cut", 3_000_000)
+    options = faulty_repo(forge, room, faulty, "fault/cut", {"x.bin": data})
+    faulty.cut.add(sha256(data))
+    answer = room.lfs("fault/cut", *options)
+    assert outcomes(answer) == {"x.bin": "fetched"} and answer["bytes_fetched"] == len(data)
+    assert [entry[2] for entry in faulty.log if entry[0] == "get"] == [None, "bytes=1500000-"]
+    room.judge("fault/cut")
+
+
+def test_errors_of_single_objects(forge, room, faulty):
+    files = {f"{code}.bin": blob(f"err{code}") for code in (404, 410, 403, 422, 500)}
+    options = faulty_repo(forge, room, faulty, "fault/errors", {**files, "good.bin": blob("errgood")})
+    faulty.errors = {sha256(data): int(path[:3]) for path, data in files.items()}
+    answer = room.lfs("fault/errors", *options)
+    assert outcomes(answer) == {"404.bin": "lost", "410.bin": "lost", "403.bin": "failed", "422.bin": "failed", "500.bin": "failed",
+                                "good.bin": "fetched"}
+    assert {o["path"]: o["retryable"] for o in answer["objects"] if o["outcome"] == "failed"} == {"403.bin": 0, "422.bin": 0, "500.bin": 1}
+    assert (answer["wanted"], answer["lost"], answer["failed"], answer["fetched"]) == (6, 2, 3, 1)
+    assert room.git("fault/errors", "status", "--porcelain") == ""
+
+
+def test_interrupt_keeps_what_is_there_and_the_next_run_resumes(forge, room):
+    data = blob("slow", 3_000_000)
+    served(forge, "slow/model", {}, {"x.bin": data})
+    room.clone("slow/model")
+    part = room.root / ".ptm/tmp" / f"{sha256(data)}.part"
+    process = room.start("lfs", forge.url("slow/model"), room.dest("slow/model"))
+    for _ in range(400):
+        if part.exists() and part.stat().st_size > 500_000:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert json.loads(process.communicate(timeout=60)[0])["rc"] == "interrupted"
+    assert part.stat().st_size > 500_000
+    answer = room.lfs("slow/model")
+    assert outcomes(answer) == {"x.bin": "fetched"} and answer["bytes_fetched"] < len(data)
+    room.judge("slow/model")
+
+
+@pytest.fixture
+def small_disk(room):
+    """room.root on a file system of 6 MB."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", room.root], stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        pytest.skip(f"needs to mount a small file system: {done.stderr.decode().strip()}")
+    yield
+    subprocess.run(["umount", room.root], check=True)
+
+
+def test_full_disk_ends_the_call_and_leaves_no_half_things(forge, room, small_disk):
+    work, _ = served(forge, "full/git", {"big.dat": blob("big", 5_000_000)}, {})
+    served(forge, "full/lfs", {}, {"x.bin": blob("fullx", 8_000_000), "y.bin": blob("fully", 9_000_000)})
+    assert "space" in room.clone("full/git", rc="disk_full")["message"]
+    assert not room.dest("full/git").exists() and list((room.root / ".ptm/tmp").iterdir()) == []
+    room.clone("full/lfs")
+    room.lfs("full/lfs", rc="disk_full")
+    assert not room.object(sha256(blob("fullx", 8_000_000))).exists()
+    assert room.git("full/lfs", "status", "--porcelain") == ""
+    # With room again, the same call goes on.
+    subprocess.run(["mount", "-o", "remount,size=60m", room.root], check=True)
+    assert room.lfs("full/lfs")["fetched"] == 2
+    room.clone("full/git")
+    room.judge("full/lfs")
+
+
+def test_update_on_a_full_disk_can_be_finished_later(forge, room, small_disk):
+    work, _ = served(forge, "full/update", {f"{i}.dat": blob(f"s{i}", 100_000) for i in range(15)}, {})
+    room.clone("full/update")
+    sha = forge.commit(work, {f"{i}.dat": blob(f"t{i}", 130_000) for i in range(15)})
+    filler = room.root / "filler"
+    free = os.statvfs(room.root).f_bavail * os.statvfs(room.root).f_frsize
+    filler.write_bytes(b"x" * (free - 2_200_000))  # enough for the pack, not for the files
+    answer = room.update("full/update", rc=None)
+    assert answer["rc"] == "disk_full", answer
+    filler.unlink()
+    assert room.update("full/update")["sha"] == sha
+    room.judge("full/update")
+
+
+def test_damage_is_found(forge, room):
+    served(forge, "acme/damaged", {"a": blob("dmg", 50_000)}, {"x.bin": blob("dmgx")})
+    room.mirror("acme/damaged")
+    here = room.dest("acme/damaged")
+    room.run("verify", here)
+    pack = next((here / ".git/objects/pack").glob("*.pack"))
+    pack.chmod(0o644)
+    with open(pack, "r+b") as f:
+        f.seek(pack.stat().st_size // 2)
+        f.write(b"\0damage\0")
+    room.run("verify", here, rc="corrupt")

@@ -8,6 +8,7 @@
  */
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,15 @@ struct tool {
     struct ptmi_buf out;
     bool first;
 };
+
+/* For the signal handler alone. */
+static ptm_ctx *the_ctx;
+
+static void on_signal(int number)
+{
+    (void)number;
+    ptm_ctx_cancel(the_ctx, 1);
+}
 
 static void must(ptm_rc rc, const struct ptm_err *err)
 {
@@ -275,6 +285,12 @@ static void read_options(struct settings *s, int argc, char **argv)
         set_option(s, c, optarg);
 }
 
+static void watch_signals(ptm_ctx *ctx)
+{
+    the_ctx = ctx;
+    (void)signal(SIGTERM, on_signal);
+}
+
 static void open_rooms(struct tool *tool)
 {
     struct settings *s = &tool->settings;
@@ -290,6 +306,7 @@ static void open_rooms(struct tool *tool)
     struct ptmi_git_opts git = {
         .rewrites = &s->rewrites, .hf_token = s->hf_token, .offline = s->offline};
     must(ptm_ctx_new(NULL, &tool->ctx, &err), &err);
+    watch_signals(tool->ctx);
     must(ptm_net_open(tool->ctx, &net, &tool->net, &err), &err);
     must(ptm_store_open(tool->ctx, s->root, &tool->store, &err), &err);
     must(ptmi_git_open(tool->ctx, &git, &tool->git, &err), &err);

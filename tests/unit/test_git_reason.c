@@ -92,6 +92,9 @@ static const struct {
     {"fatal: write error: No space left on device\nfatal: sha1 file '/x/tmp_pack' write "
      "error\nfatal: index-pack failed",
      HF, false, PTM_ENOSPC, 0, false},
+    {"fatal: '/x/.git/index.lock' write error. Out of diskspace\n", HF, false, PTM_ENOSPC, 0,
+     false},
+    {"error: unable to write file a/b.bin\nUpdating 1..2\n", NULL, false, PTM_EIO, 0, false},
     {"fatal: could not create work tree dir '/x': Read-only file system\n", HF, false, PTM_EPERM, 0,
      false},
     /* The server's disk is full, not ours. */
