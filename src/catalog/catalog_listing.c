@@ -66,14 +66,15 @@ static ptm_rc roll_back(ptmi_catalog *catalog, int64_t listing, struct ptm_err *
 
 static ptm_rc drop_listings(ptmi_catalog *catalog, int64_t hub, int64_t but, struct ptm_err *err)
 {
-    static const char *const SQL[] = {
-        "DELETE FROM listing_entries WHERE listing_id IN (SELECT id FROM listings WHERE hub_id = "
-        "?1 "
-        "AND state = 'open' AND id <> ?2)",
-        "DELETE FROM documents WHERE hub_id = ?1 AND pending <> 0 AND pending <> ?2",
-        "UPDATE listings SET state = 'dropped', token = NULL WHERE hub_id = ?1 AND state = 'open' "
-        "AND id <> ?2",
-    };
+    static const char ENTRIES[] = "DELETE FROM listing_entries WHERE listing_id IN (SELECT id FROM "
+                                  "listings WHERE state = 'open' AND "
+                                  "hub_id = ?1 AND id <> ?2)";
+    static const char DOCUMENTS[] =
+        "DELETE FROM documents WHERE hub_id = ?1 AND pending <> 0 AND pending <> ?2";
+    static const char LISTINGS[] = "UPDATE listings SET state = 'dropped', token = NULL WHERE "
+                                   "hub_id = ?1 AND state = 'open' AND "
+                                   "id <> ?2";
+    const char *const SQL[] = {ENTRIES, DOCUMENTS, LISTINGS};
     for (size_t i = 0; i < sizeof SQL / sizeof SQL[0]; i++) {
         PTMI_Q q = ptmi_q(catalog, SQL[i]);
         ptmi_q_int(&q, hub);
@@ -412,13 +413,13 @@ static ptm_rc mark_removed(ptmi_catalog *catalog, const struct open_listing *ope
 
 static ptm_rc finish(ptmi_catalog *catalog, const struct open_listing *open, struct ptm_err *err)
 {
-    static const char *const REPLACE[] = {
-        "DELETE FROM listing_entries WHERE listing_id IN (SELECT id FROM listings WHERE hub_id = "
-        "?1 "
-        "AND id <> ?2)",
-        "DELETE FROM documents WHERE hub_id = ?1 AND pending <> ?2",
-        "UPDATE documents SET pending = 0 WHERE hub_id = ?1 AND pending = ?2",
-    };
+    static const char OLD_ENTRIES[] = "DELETE FROM listing_entries WHERE listing_id IN (SELECT id "
+                                      "FROM listings WHERE hub_id = ?1 AND "
+                                      "id <> ?2)";
+    static const char OLD_DOCUMENTS[] = "DELETE FROM documents WHERE hub_id = ?1 AND pending <> ?2";
+    static const char NEW_DOCUMENTS[] =
+        "UPDATE documents SET pending = 0 WHERE hub_id = ?1 AND pending = ?2";
+    const char *const REPLACE[] = {OLD_ENTRIES, OLD_DOCUMENTS, NEW_DOCUMENTS};
     int64_t now = ptmi_clock_unix();
     PTM_TRY(mark_finished(catalog, open, now, err));
     PTM_TRY(by_id(
