@@ -229,8 +229,8 @@ struct ptmi_export {
     const char *const *arrays;   /* NULL-terminated paths of raw arrays (ptmi_hub_array) */
     const bool *array_adds_id;   /* one each */
 };
-/* json/HUB.json; nothing is written for a hub of which no model is known and no listing finished. A model without object_id gets its place in
-   its raw array (the running "id" there) as MetadataObjectID. *out_records and *out_changed may be NULL. */
+/* json/HUB.json; nothing is written for a hub of which no model is known and no listing finished. MetadataObjectID is object_id, but in a
+   raw array that adds ids the running number there, unless object_id is a text. *out_records and *out_changed may be NULL. */
 PTM_MUST_USE ptm_rc ptmi_catalog_export_records(ptmi_catalog *catalog, const struct ptmi_export *what,
                                                 int64_t *out_records, bool *out_changed,
                                                 struct ptm_err *err);

@@ -164,23 +164,30 @@ static ptm_rc write_records(struct ptmi_reader *reader, const struct shown *show
     return PTM_OK;
 }
 
-static ptm_rc set_title(ptmi_catalog *catalog, const struct ptmi_export *what, struct ptm_err *err)
+static ptm_rc set_hub(ptmi_catalog *catalog, const struct ptmi_export *what, struct ptm_err *err)
 {
     PTMI_Q set = ptmi_q(catalog, "UPDATE hubs SET title = ?1, url = ?2 WHERE name = ?3");
     ptmi_q_text(&set, what->title);
     ptmi_q_text(&set, what->url);
     ptmi_q_text(&set, what->hub);
-    return ptmi_q_run(&set, err);
+    PTM_TRY(ptmi_q_run(&set, err));
+    PTMI_Q number = ptmi_q(catalog, "UPDATE metadata_files SET numbered = 1 WHERE path = ?1");
+    for (int i = 0; what->arrays && what->arrays[i]; i++) {
+        if (!what->array_adds_id || !what->array_adds_id[i]) continue;
+        ptmi_q_text(&number, what->arrays[i]);
+        PTM_TRY(ptmi_q_run(&number, err));
+    }
+    return PTM_OK;
 }
 
-/* For `show`, which is not told the hub's title. */
-static ptm_rc remember_title(ptmi_catalog *catalog, const struct ptmi_export *what,
-                             struct ptm_err *err)
+/* For `show`, which is told neither the hub's title nor which of its files number their records. */
+static ptm_rc remember_hub(ptmi_catalog *catalog, const struct ptmi_export *what,
+                           struct ptm_err *err)
 {
     if (catalog->read_only || what->compat_v1) return PTM_OK;
     PTMI_HELD(catalog);
     PTM_TRY(ptmi_write_begin(catalog, WRITE_ALONE, err));
-    return ptmi_write_end(catalog, WRITE_ALONE, set_title(catalog, what, err), err);
+    return ptmi_write_end(catalog, WRITE_ALONE, set_hub(catalog, what, err), err);
 }
 
 ptm_rc ptmi_catalog_export_records(ptmi_catalog *catalog, const struct ptmi_export *what,
@@ -193,7 +200,7 @@ ptm_rc ptmi_catalog_export_records(ptmi_catalog *catalog, const struct ptmi_expo
     int64_t records = 0;
     bool changed = false;
     if (!relative) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    PTM_TRY(remember_title(catalog, what, err));
+    PTM_TRY(remember_hub(catalog, what, err));
     PTM_TRY(begin_reading(catalog, what->hub, &reader, &shown, err));
     if (shown.listing) {
         PTM_TRY(open_file(what, relative, &file, err));

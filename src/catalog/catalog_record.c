@@ -216,16 +216,20 @@ static ptm_rc write_papers(struct record_writer *writer, int64_t model, struct p
 
 /* --- record --- */
 
-/* A number where the hub has one; the reference program wrote strings throughout. A model without
- * id has its place in the array. */
+/*
+ * A number where the hub has one; the reference program wrote strings throughout. In a file that
+ * numbers its records (index >= 0) it is that number, whatever the hub counted: a model that could
+ * not be had leaves no gap there.
+ */
 static ptm_rc write_object_id(struct record_writer *writer, int64_t index, struct ptmi_buf *out,
                               struct ptm_err *err)
 {
     struct ptmi_q *q = &writer->model;
     const char *text = ptmi_q_get_text(q, 5);
     int64_t number = index;
-    bool is_int = !text && index >= 0;
-    if (text && ptmi_q_get_int(q, 6)) is_int = ptmi_str_int(text, INT64_MIN, INT64_MAX, &number);
+    bool told_int = text && ptmi_q_get_int(q, 6);
+    bool is_int = index >= 0 && (!text || told_int);
+    if (!is_int && told_int) is_int = ptmi_str_int(text, INT64_MIN, INT64_MAX, &number);
     PTM_TRY(ptmi_buf_puts(out, ",\"MetadataObjectID\":", err));
     if (!is_int) return ptmi_buf_json_str(out, text ? text : "", err);
     const char *quote = writer->what->compat_v1 ? "\"" : "";

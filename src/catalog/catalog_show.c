@@ -201,12 +201,15 @@ static const char INDEX[] =
 static ptm_rc place_in_array(struct ptmi_reader *reader, const char *hub, int64_t position,
                              int64_t model, int64_t *out, struct ptm_err *err)
 {
-    PTMI_Q has_id = ptmi_q_on(reader->catalog, reader->db,
-                              "SELECT object_id IS NOT NULL FROM models WHERE id = ?1");
-    ptmi_q_int(&has_id, model);
-    PTM_TRY(ptmi_q_row(&has_id, err));
+    PTMI_Q numbered = ptmi_q_on(
+        reader->catalog, reader->db,
+        "SELECT f.numbered AND EXISTS (SELECT 1 FROM model_raw WHERE model_id = m.id) "
+        "FROM models m JOIN metadata_files f ON f.id = m.metadata_file_id WHERE m.id = ?1");
+    ptmi_q_int(&numbered, model);
     *out = -1;
-    if (ptmi_q_get_int(&has_id, 0)) return PTM_OK; /* its own id is written: no need to count */
+    ptm_rc rc = ptmi_q_row(&numbered, err);
+    if (rc != PTM_ITEM) return rc;
+    if (!ptmi_q_get_int(&numbered, 0)) return PTM_OK;
     PTMI_Q q = ptmi_q_on(reader->catalog, reader->db, INDEX);
     ptmi_q_text(&q, hub);
     ptmi_q_int(&q, position);

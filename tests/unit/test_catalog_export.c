@@ -270,13 +270,21 @@ static void test_catalog_export__arrays_number_records_without_id(void **state)
             PATHS[0]);
     put_raw(fixture, listing, 3, "{}", PATHS[0]);
     put_raw(fixture, listing, 4, "{\"id\":\"own\",\"z\":1e400}", PATHS[0]);
+    /* The hub counted one that could not be had: the file has no gap. */
+    struct made made;
+    make_model(&made, 5)->object_id = "99";
+    made.model.object_id_is_int = true;
+    made.model.raw = "{\"w\":3}";
+    made.model.raw_len = 7;
+    made.model.metadata_file = PATHS[0];
+    assert_ok(ptmi_catalog_put_model(fixture->catalog, listing, &made.model, 0, err));
     assert_ok(ptmi_catalog_listing_finish(fixture->catalog, listing, err));
     assert_ok(ptmi_catalog_export_metadata(fixture->catalog, &what, NULL, err));
     char *text = read_below(fixture, "h/json/metadata/a.json");
     assert_string_equal(
         text,
         "[\n{\"id\":0,\"x\": 1.0},\n{\"id\":1,\"a b\":\"c \\\" \\\\\",\"d\":[1,2]},\n{\"id\":2},\n"
-        "{\"id\":\"own\",\"z\":1e400}\n]\n");
+        "{\"id\":\"own\",\"z\":1e400},\n{\"id\":4,\"w\":3}\n]\n");
     free(text);
     text = read_below(fixture, "h/json/metadata/b.json");
     assert_string_equal(text, "[\n{\"y\":2}\n]\n");
@@ -288,10 +296,11 @@ static void test_catalog_export__arrays_number_records_without_id(void **state)
         strstr(text, "\"MetadataFilePath\":\"h/json/metadata/a.json\",\"MetadataObjectID\":1}"));
     assert_non_null(
         strstr(text, "\"MetadataFilePath\":\"h/json/metadata/b.json\",\"MetadataObjectID\":\"\"}"));
+    assert_non_null(strstr(text, "\"MetadataObjectID\":4}"));
     free(text);
     struct ptmi_buf json = PTMI_BUF(1 << 20);
-    assert_ok(ptmi_catalog_show(fixture->catalog, "h", "owner2/model-2", false, &json, err));
-    assert_non_null(strstr(json.data, "\"MetadataObjectID\":1}"));
+    assert_ok(ptmi_catalog_show(fixture->catalog, "h", "owner5/model-5", false, &json, err));
+    assert_non_null(strstr(json.data, "\"MetadataObjectID\":4}"));
     ptmi_buf_clear(&json);
 }
 

@@ -37,7 +37,12 @@ CREATE INDEX listings_by_hub ON listings (hub_id, state);
 
 -- Values that many models share.
 CREATE TABLE sources        (id INTEGER PRIMARY KEY, url  TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE metadata_files (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
+-- numbered: its records get a running "id" when it is written.
+CREATE TABLE metadata_files (
+    id       INTEGER PRIMARY KEY,
+    path     TEXT    NOT NULL UNIQUE,
+    numbered INTEGER NOT NULL DEFAULT 0
+) STRICT;
 CREATE TABLE licences       (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE tags           (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE authors        (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
