@@ -331,7 +331,8 @@ void ptmi_catalog_close(ptmi_catalog *catalog)
 
 /* --- hubs --- */
 
-ptm_rc ptmi_hub_id(ptmi_catalog *catalog, const char *hub, int64_t *out, struct ptm_err *err)
+static ptm_rc find_or_add_hub(ptmi_catalog *catalog, const char *hub, int64_t *out,
+                              struct ptm_err *err)
 {
     PTMI_Q find = ptmi_q(catalog, "SELECT id FROM hubs WHERE name = ?1");
     ptmi_q_text(&find, hub);
@@ -342,6 +343,22 @@ ptm_rc ptmi_hub_id(ptmi_catalog *catalog, const char *hub, int64_t *out, struct 
     ptmi_q_text(&add, hub);
     PTM_TRY(ptmi_q_run(&add, err));
     *out = sqlite3_last_insert_rowid(catalog->db);
+    return PTM_OK;
+}
+
+int64_t ptmi_hub_known(const ptmi_catalog *catalog, const char *hub)
+{
+    return catalog->hub_id && strcmp(catalog->hub_name, hub) == 0 ? catalog->hub_id : 0;
+}
+
+ptm_rc ptmi_hub_id(ptmi_catalog *catalog, const char *hub, int64_t *out, struct ptm_err *err)
+{
+    *out = ptmi_hub_known(catalog, hub);
+    if (*out) return PTM_OK;
+    PTM_TRY(find_or_add_hub(catalog, hub, out, err));
+    bool fits = strlen(hub) < sizeof catalog->hub_name;
+    if (fits) strcpy(catalog->hub_name, hub);
+    catalog->hub_id = fits ? *out : 0;
     return PTM_OK;
 }
 

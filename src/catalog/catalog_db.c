@@ -256,6 +256,8 @@ static void tx_ended(ptmi_catalog *catalog)
 static void undone(ptmi_catalog *catalog)
 {
     ptmi_intern_forget(catalog->interned);
+    catalog->hub_id = 0;
+    catalog->tx++; /* cached positions may be gone */
     if (sqlite3_get_autocommit(catalog->db)) tx_ended(catalog);
 }
 
@@ -274,7 +276,7 @@ ptm_rc ptmi_write_flush(ptmi_catalog *catalog, struct ptm_err *err)
     if (rc != PTM_OK) {
         (void)sqlite3_exec(catalog->db, "ROLLBACK", NULL, NULL, NULL);
         if (catalog->tx_light) break_listings(catalog, &why);
-        ptmi_intern_forget(catalog->interned);
+        undone(catalog);
         if (err) *err = why;
     }
     tx_ended(catalog);
@@ -293,6 +295,7 @@ static ptm_rc begin_tx(ptmi_catalog *catalog, struct ptm_err *err)
 {
     PTM_TRY(ptmi_db_exec(catalog, catalog->db, "BEGIN IMMEDIATE", err));
     catalog->in_tx = true;
+    catalog->tx++;
     catalog->tx_began = ptmi_clock_ms();
     if (catalog->flusher_runs) pthread_cond_signal(&catalog->wake);
     return PTM_OK;

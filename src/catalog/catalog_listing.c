@@ -117,22 +117,52 @@ static ptm_rc start(ptmi_catalog *catalog, int64_t hub, const char *params,
 
 /* --- put --- */
 
-/* Behind all that are there; a model that is among them already keeps its place. */
-static ptm_rc add_entry(ptmi_catalog *catalog, int64_t listing, int64_t model, struct ptm_err *err)
+static ptm_rc next_position(ptmi_catalog *catalog, struct open_listing *open, struct ptm_err *err)
+{
+    if (open->next_tx == catalog->tx) return PTM_OK;
+    PTMI_Q last = ptmi_q(catalog, "SELECT coalesce(max(position) + 1, 0) FROM listing_entries "
+                                  "WHERE listing_id = ?1 AND position < " CATALOG_NAMED_SQL);
+    ptmi_q_int(&last, open->id);
+    PTM_TRY(ptmi_q_row(&last, err));
+    open->next = ptmi_q_get_int(&last, 0);
+    open->next_tx = catalog->tx;
+    return PTM_OK;
+}
+
+static ptm_rc has_entry(ptmi_catalog *catalog, int64_t listing, int64_t model, bool *out,
+                        struct ptm_err *err)
 {
     PTMI_Q has =
         ptmi_q(catalog, "SELECT 1 FROM listing_entries WHERE listing_id = ?1 AND model_id = ?2");
     ptmi_q_int(&has, listing);
     ptmi_q_int(&has, model);
     ptm_rc rc = ptmi_q_row(&has, err);
-    if (rc != PTM_OK) return rc < 0 ? rc : PTM_OK;
-    PTMI_Q add =
-        ptmi_q(catalog, "INSERT INTO listing_entries (listing_id, position, model_id) "
-                        "SELECT ?1, coalesce(max(position) + 1, 0), ?2 FROM listing_entries "
-                        "WHERE listing_id = ?1 AND position < " CATALOG_NAMED_SQL);
+    *out = rc == PTM_ITEM;
+    return rc < 0 ? rc : PTM_OK;
+}
+
+static ptm_rc insert_entry(ptmi_catalog *catalog, int64_t listing, int64_t position, int64_t model,
+                           struct ptm_err *err)
+{
+    PTMI_Q add = ptmi_q(catalog, "INSERT INTO listing_entries (listing_id, position, model_id) "
+                                 "VALUES (?1, ?2, ?3)");
     ptmi_q_int(&add, listing);
+    ptmi_q_int(&add, position);
     ptmi_q_int(&add, model);
     return ptmi_q_run(&add, err);
+}
+
+/* Behind all that are there; a model that is among them already keeps its place. */
+static ptm_rc add_entry(ptmi_catalog *catalog, struct open_listing *open,
+                        const struct put_result *put, struct ptm_err *err)
+{
+    bool has = false;
+    if (!put->added) PTM_TRY(has_entry(catalog, open->id, put->model, &has, err));
+    if (has) return PTM_OK;
+    PTM_TRY(next_position(catalog, open, err));
+    PTM_TRY(insert_entry(catalog, open->id, open->next, put->model, err));
+    open->next++;
+    return PTM_OK;
 }
 
 /* The hub lists a model that was fetched by name before: from now on it is like the others. */
@@ -148,13 +178,13 @@ static ptm_rc forget_name(ptmi_catalog *catalog, int64_t listing, int64_t model,
     return ptmi_q_run(&drop, err);
 }
 
-static ptm_rc put_model(ptmi_catalog *catalog, const struct open_listing *open,
+static ptm_rc put_model(ptmi_catalog *catalog, struct open_listing *open,
                         const struct ptm_model *model, int64_t repo, struct ptm_err *err)
 {
     struct put_result put = {0};
     PTM_TRY(ptmi_put_model_row(catalog, open->hub, model, repo, &put, err));
     if (put.named) PTM_TRY(forget_name(catalog, open->id, put.model, err));
-    return add_entry(catalog, open->id, put.model, err);
+    return add_entry(catalog, open, &put, err);
 }
 
 ptm_rc ptmi_catalog_put_model(ptmi_catalog *catalog, int64_t listing, const struct ptm_model *model,
@@ -201,20 +231,12 @@ static ptm_rc put_model_one(ptmi_catalog *catalog, const char *hub, const struct
     PTM_TRY(ptmi_hub_id(catalog, hub, &hub_id, err));
     PTM_TRY(listing_for_named(catalog, hub_id, &listing, err));
     PTM_TRY(ptmi_put_model_row(catalog, hub_id, model, repo, &put, err));
-    PTMI_Q has =
-        ptmi_q(catalog, "SELECT 1 FROM listing_entries WHERE listing_id = ?1 AND model_id = ?2");
-    ptmi_q_int(&has, listing);
-    ptmi_q_int(&has, put.model);
-    ptm_rc rc = ptmi_q_row(&has, err);
-    ptmi_q_again(&has);
-    if (rc != PTM_OK) return rc < 0 ? rc : PTM_OK;
+    bool has;
+    PTM_TRY(has_entry(catalog, listing, put.model, &has, err));
+    if (has) return PTM_OK;
     PTM_TRY(by_id(catalog, "UPDATE models SET named = 1, removed_at = NULL WHERE id = ?1",
                   put.model, err));
-    PTMI_Q add = ptmi_q(catalog, "INSERT INTO listing_entries (listing_id, position, model_id) "
-                                 "VALUES (?1, " CATALOG_NAMED_SQL " + ?2, ?2)");
-    ptmi_q_int(&add, listing);
-    ptmi_q_int(&add, put.model);
-    return ptmi_q_run(&add, err);
+    return insert_entry(catalog, listing, CATALOG_NAMED + put.model, put.model, err);
 }
 
 ptm_rc ptmi_catalog_put_model_one(ptmi_catalog *catalog, const char *hub,

@@ -35,6 +35,8 @@ enum {
 struct open_listing {
     int64_t id; /* 0: free slot */
     int64_t hub;
+    int64_t next;    /* position of the next new model, */
+    int64_t next_tx; /* in this transaction: nobody else can add to the listing before it ends */
     struct ptm_err broken; /* what undid a part of it; nothing but abandon is possible then */
 };
 
@@ -59,10 +61,13 @@ struct ptmi_catalog {
     bool tx_light;     /* holds writes of listings, which have no savepoint */
     bool tx_kept;      /* holds others, which must not be undone with them */
     int64_t changes;   /* of the connection, when the write began */
+    int64_t tx;        /* number of the transaction */
     int64_t tx_began;  /* monotonic ms */
     int64_t tx_weight; /* bytes written since, roughly */
     struct open_listing listings[CATALOG_LISTINGS];
     struct intern_cache *interned;
+    char hub_name[64]; /* the hub asked for last, */
+    int64_t hub_id;    /* and its id; 0: none */
     ZSTD_CCtx *packer;
     struct ptmi_buf packed, text;
     ptmi_hash *digest;
@@ -161,6 +166,8 @@ PTM_MUST_USE ptm_rc ptmi_db_open(const ptmi_catalog *catalog, bool read_only, sq
 /* Row id of a hub, made when absent; held. */
 PTM_MUST_USE ptm_rc ptmi_hub_id(ptmi_catalog *catalog, const char *hub, int64_t *out,
                                 struct ptm_err *err);
+/* The same without asking the database: 0 when it was not the last one asked for; held. */
+int64_t ptmi_hub_known(const ptmi_catalog *catalog, const char *hub);
 /* The same for reading: 0 when there is none. */
 PTM_MUST_USE ptm_rc ptmi_hub_find_id(struct ptmi_reader *reader, const char *hub, int64_t *out,
                                      struct ptm_err *err);
@@ -205,6 +212,7 @@ PTM_DEFINE_CLEANUP(ptmi_unpackerp, ZSTD_DCtx *, (void)ZSTD_freeDCtx)
 /* Upserts a model of hub; held, within a write. */
 struct put_result {
     int64_t model;
+    bool added; /* it was not there */
     bool named; /* it was there, fetched by name */
 };
 PTM_MUST_USE ptm_rc ptmi_put_model_row(ptmi_catalog *catalog, int64_t hub,

@@ -420,7 +420,8 @@ static ptm_rc put_row(ptmi_catalog *catalog, int64_t hub, const struct ptm_model
     ptmi_q_text(&find, model->key);
     ptm_rc rc = ptmi_q_row(&find, err);
     if (rc < 0) return rc;
-    if (rc == PTM_OK) return insert_model(catalog, &row, model, &out->model, err);
+    out->added = rc == PTM_OK;
+    if (out->added) return insert_model(catalog, &row, model, &out->model, err);
     size_t len;
     const void *had = ptmi_q_get_blob(&find, 1, &len);
     out->model = ptmi_q_get_int(&find, 0);

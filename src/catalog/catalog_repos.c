@@ -109,12 +109,16 @@ static ptm_rc put_repo(ptmi_catalog *catalog, const char *hub, const struct repo
 static ptm_rc kind_for(ptmi_catalog *catalog, const char *hub, enum write_kind *out,
                        struct ptm_err *err)
 {
-    PTMI_Q find = ptmi_q(catalog, "SELECT id FROM hubs WHERE name = ?1");
-    ptmi_q_text(&find, hub);
-    ptm_rc rc = ptmi_q_row(&find, err);
-    if (rc == PTM_ITEM && ptmi_listing_of_hub(catalog, ptmi_q_get_int(&find, 0)))
-        *out = WRITE_LISTING;
-    return rc < 0 ? rc : PTM_OK;
+    int64_t id = ptmi_hub_known(catalog, hub);
+    if (!id) {
+        PTMI_Q find = ptmi_q(catalog, "SELECT id FROM hubs WHERE name = ?1");
+        ptmi_q_text(&find, hub);
+        ptm_rc rc = ptmi_q_row(&find, err);
+        if (rc != PTM_ITEM) return rc;
+        id = ptmi_q_get_int(&find, 0);
+    }
+    if (ptmi_listing_of_hub(catalog, id)) *out = WRITE_LISTING;
+    return PTM_OK;
 }
 
 ptm_rc ptmi_catalog_put_repo(ptmi_catalog *catalog, const char *hub, const char *clone_url,
