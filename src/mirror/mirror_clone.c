@@ -6,19 +6,13 @@
  */
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/pool.h"
 #include "../base/str.h"
 #include "mirror_priv.h"
 
 PTM_DEFINE_CLEANUP(pool_freep, ptmi_pool *, ptmi_pool_free)
-
-/* Tries of git after the first, and the first pause's upper bound; it doubles (full jitter). */
-#define GIT_RETRIES 3
-#define GIT_RETRY_MS 2000u
 
 /* The step. lock guards what follows it; the rest is set before the first job. */
 struct step {
@@ -181,9 +175,9 @@ static ptm_rc large_files(struct job *job, struct ptmi_lfs_report *out, struct p
 /* --- one repository
  * --------------------------------------------------------------------------------- */
 
-/* Brings the clone to what upstream has, one try. *out_new: it was not here before. */
-static ptm_rc try_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
-                      struct ptm_err *err)
+/* Brings the clone to what upstream has. *out_new: it was not here before. */
+static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
+                        struct ptm_err *err)
 {
     struct step *step = job->step;
     ptmi_mirror *mirror = step->mirror;
@@ -208,23 +202,6 @@ static ptm_rc try_git(struct job *job, struct ptmi_git_state *out, bool *out_new
     if (mirror->opts.no_update || mirror->opts.net.offline)
         return ptmi_git_head(job->dir, out, err);
     return ptmi_git_update(mirror->git, &what, out, err);
-}
-
-/* A server that stumbles once must not cost a repository: git itself never tries again. */
-static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
-                        struct ptm_err *err)
-{
-    ptm_ctx *ctx = job->step->mirror->ctx;
-    for (int try = 0;; try++) {
-        struct ptm_err why = {0};
-        ptm_rc rc = try_git(job, out, out_new, &why);
-        if (rc == PTM_OK) return PTM_OK;
-        if (err) *err = why;
-        if (!why.retryable || try == GIT_RETRIES || stopped(job->step)) return rc;
-        int64_t until = ptmi_clock_ms() + ptmi_clock_random(GIT_RETRY_MS << try);
-        ptmi_log(ctx, PTM_LOG_INFO, "mirror", "%s: %s; trying again", job->label, why.msg);
-        while (ptmi_clock_ms() < until && !stopped(job->step)) usleep(50 * 1000);
-    }
 }
 
 static ptm_rc keep_repo(struct job *job, const struct ptmi_git_state *state,
@@ -321,10 +298,13 @@ static ptm_rc check_disk(struct step *step, struct ptm_err *err)
 {
     int64_t free_bytes = 0;
     char have[32], keep[32];
+    if (step->mirror->opts.yes) return PTM_OK;
     PTM_TRY(ptmi_fs_free_bytes(step->mirror->root, &free_bytes, err));
     if (free_bytes >= step->mirror->opts.keep_free) return PTM_OK;
-    return ptm_err_set(err, PTM_ENOSPC, "%s: %s free, --keep-free asks for %s", step->mirror->root,
-                       ptmi_str_human_size(free_bytes, have),
+    return ptm_err_set(err, PTM_ENOSPC,
+                       "%s: %s free, and %s are to stay free; make room, lower --keep-free, or go "
+                       "on with --yes",
+                       step->mirror->root, ptmi_str_human_size(free_bytes, have),
                        ptmi_str_human_size(step->mirror->opts.keep_free, keep));
 }
 
