@@ -25,6 +25,8 @@ static ptm_rc ready_side(const char *rule, const char *side, char **out, struct 
 {
     PTM_AUTO(ptmi_url_clear) struct ptmi_url url = {0};
     ptm_rc rc = ptmi_url_parse(side, &url, err);
+    /* A URL from a server may be malformed; a rule is what somebody typed. */
+    if (rc == PTM_EFORMAT || rc == PTM_ELIMIT) rc = PTM_EINVAL;
     if (rc != PTM_OK) return ptm_err_ctx(err, rc, "rewrite rule \"%.200s\"", rule);
     if (url.query || strchr(side, '#'))
         return ptm_err_set(err, PTM_EINVAL, "rewrite rule \"%.200s\": no '?' or '#' there", rule);

@@ -150,24 +150,6 @@ char *ptmi_cli_catalog_path(const struct ptmi_cli *cli)
                            ptmi_values_text(&cli->values, PTMI_OPT_ROOT, NULL));
 }
 
-char *ptmi_cli_redact(const char *text)
-{
-    struct ptmi_buf out = PTMI_BUF(1u << 20);
-    const char *user = NULL;
-    ptm_rc rc = PTM_OK;
-    while (rc == PTM_OK && (user = strstr(text, "://"))) {
-        user += 3;
-        size_t len = strcspn(user, "@/=");
-        rc = ptmi_buf_append(&out, text, (size_t)(user - text), NULL);
-        if (rc == PTM_OK && user[len] == '@') rc = ptmi_buf_puts(&out, "***", NULL);
-        text = user[len] == '@' ? user + len : user;
-    }
-    if (rc == PTM_OK) rc = ptmi_buf_puts(&out, text, NULL);
-    char *redacted = rc == PTM_OK ? ptmi_buf_take(&out) : NULL;
-    ptmi_buf_clear(&out);
-    return redacted;
-}
-
 bool ptmi_cli_json(const struct ptmi_cli *cli)
 {
     return cli->out.json;

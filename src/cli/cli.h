@@ -38,6 +38,4 @@ void ptmi_cli_complain(struct ptmi_cli *cli, const struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_cli_no_operands(const struct ptmi_cli *cli, struct ptm_err *err);
 /* ROOT/.ptm/catalog.db or --catalog; malloc'ed. */
 char *ptmi_cli_catalog_path(const struct ptmi_cli *cli);
-/* A copy of text with what stands between :// and @, which may be a password, as ***; malloc'ed. */
-char *ptmi_cli_redact(const char *text);
 bool ptmi_cli_json(const struct ptmi_cli *cli);

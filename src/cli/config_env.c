@@ -55,8 +55,9 @@ ptm_rc ptmi_config_environment(const struct ptmi_env *env, struct ptmi_values *v
     const char *endpoint = ptmi_env_get(env, "HF_ENDPOINT");
     const char *no_color = ptmi_env_get(env, "NO_COLOR");
     if (root && *root) PTM_TRY(add(values, PTMI_OPT_ROOT, "$PTM_ROOT", root, err));
-    if (rewrites) PTM_TRY(add_rewrites(rewrites, values, err));
+    /* Of two rules for one FROM the later one holds, and ptm's own variable is the nearer one. */
     if (endpoint && *endpoint) PTM_TRY(add_endpoint(endpoint, values, err));
+    if (rewrites) PTM_TRY(add_rewrites(rewrites, values, err));
     if (no_color && *no_color) PTM_TRY(add(values, PTMI_OPT_COLOR, "$NO_COLOR", "never", err));
     return PTM_OK;
 }

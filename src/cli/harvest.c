@@ -16,25 +16,12 @@ static char *recorded_command(int argc, char **argv)
     struct ptmi_buf text = PTMI_BUF(64u << 10);
     ptm_rc rc = ptmi_buf_puts(&text, "ptm", NULL);
     for (int i = 1; i < argc && rc == PTM_OK; i++) {
-        PTM_AUTO(ptmi_freep) char *shown = ptmi_cli_redact(argv[i]);
+        PTM_AUTO(ptmi_freep) char *shown = ptmi_values_redact(argv[i]);
         rc = ptmi_buf_printf(&text, NULL, " %s", shown ? shown : "?");
     }
     char *command = ptmi_buf_take(&text);
     ptmi_buf_clear(&text);
     return command;
-}
-
-/* Of two rules for one FROM the stronger source's, which comes first, stays. */
-static void drop_repeated(const char **rules, size_t *n)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < *n; i++) {
-        size_t from = strcspn(rules[i], "=") + 1;
-        bool seen = false;
-        for (size_t k = 0; k < kept && !seen; k++) seen = strncmp(rules[k], rules[i], from) == 0;
-        if (!seen) rules[kept++] = rules[i];
-    }
-    *n = kept;
 }
 
 static void forget_options(struct ptmi_drive *drive)
@@ -54,7 +41,6 @@ static ptm_rc read_net(struct ptmi_drive *drive, const char *hub, struct ptm_err
     *net = (struct ptm_net_opts)PTM_NET_OPTS_INIT;
     PTM_TRY(
         ptmi_values_list(values, PTMI_OPT_REWRITE, hub, &drive->rewrites, &net->n_rewrites, err));
-    drop_repeated(drive->rewrites, &net->n_rewrites);
     net->rewrites = drive->rewrites;
     net->limit_rate = ptmi_values_size(values, PTMI_OPT_LIMIT_RATE, hub);
     int64_t retries = ptmi_values_int(values, PTMI_OPT_RETRIES, hub);

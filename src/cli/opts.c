@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/auto.h"
 #include "../base/str.h"
+#include "../base/url.h"
 
 static ptm_rc check_jobs(const char *text, struct ptm_err *err)
 {
@@ -37,19 +39,16 @@ static ptm_rc check_size(const char *text, struct ptm_err *err)
                        text);
 }
 
-static bool is_http(const char *text)
-{
-    return ptmi_str_starts_nocase(text, "http://") || ptmi_str_starts_nocase(text, "https://");
-}
-
 static ptm_rc check_rewrite(const char *text, struct ptm_err *err)
 {
-    const char *equals = strchr(text, '=');
-    if (equals && is_http(text) && is_http(equals + 1)) return PTM_OK;
+    PTM_AUTO(ptmi_rewrite_clear) struct ptmi_rewrite rules = {0};
+    ptm_rc rc = ptmi_rewrite_add(&rules, text, NULL);
+    if (rc == PTM_OK || rc == PTM_ENOMEM) return rc;
+    PTM_AUTO(ptmi_freep) char *shown = ptmi_values_redact(text);
     return ptm_err_set(err, PTM_EINVAL,
                        "'%s' is not FROM=TO with two http or https URLs, as "
                        "https://github.com/=http://127.0.0.1:8080/gh/",
-                       text);
+                       shown ? shown : "");
 }
 
 /* The order of enum ptmi_large and enum ptmi_checkout (git/lfs.h): the place in the list is the

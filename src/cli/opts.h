@@ -82,7 +82,7 @@ enum {
 enum {
     PTMI_OPT_FLAG = 1u << 0,      /* yes or no; --name alone means yes */
     PTMI_OPT_MANY = 1u << 1,      /* may be given more than once: a list */
-    PTMI_OPT_MERGE = 1u << 2,     /* the lists of all sources together, the strongest first */
+    PTMI_OPT_MERGE = 1u << 2,     /* the lists of all sources together, the strongest last */
     PTMI_OPT_NO_CONFIG = 1u << 3, /* not a key of the configuration file */
     PTMI_OPT_ENV_ONLY = 1u << 4,  /* neither an option nor a key: never on a command line */
     PTMI_OPT_SECRET = 1u << 5,    /* printed as ***, wiped when freed */
@@ -154,6 +154,8 @@ int ptmi_values_choice(const struct ptmi_values *values, int opt, const char *hu
  */
 PTM_MUST_USE ptm_rc ptmi_values_list(const struct ptmi_values *values, int opt, const char *hub,
                                      const char ***out, size_t *out_n, struct ptm_err *err);
+/* A copy of text with what stands between :// and @, which may be a password, as ***; malloc'ed. */
+char *ptmi_values_redact(const char *text);
 /* Has any value been set for hubs of their own? Then each hub is driven with its own options. */
 bool ptmi_values_per_hub(const struct ptmi_values *values);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/buf.h"
 #include "../base/str.h"
 #include "opts.h"
 
@@ -124,7 +125,7 @@ ptm_rc ptmi_values_list(const struct ptmi_values *values, int opt, const char *h
     const char **texts = calloc(values->n, sizeof *texts);
     if (!texts) return ptm_err_set(err, PTM_ENOMEM, "--%s", ptmi_opt_at(opt)->name);
     size_t n = 0;
-    for (int source = PTMI_SOURCE_COMMAND; source >= PTMI_SOURCE_DEFAULT; source--) {
+    for (int source = PTMI_SOURCE_DEFAULT; source <= PTMI_SOURCE_COMMAND; source++) {
         for (size_t i = 0; i < values->n; i++) {
             const struct ptmi_value *value = &values->items[i];
             if ((int)value->source == source && concerns(value, opt, hub) && listed(value, best))
@@ -141,4 +142,22 @@ bool ptmi_values_per_hub(const struct ptmi_values *values)
     for (size_t i = 0; i < values->n; i++)
         if (values->items[i].hub) return true;
     return false;
+}
+
+char *ptmi_values_redact(const char *text)
+{
+    struct ptmi_buf out = PTMI_BUF(1u << 20);
+    const char *user = NULL;
+    ptm_rc rc = PTM_OK;
+    while (rc == PTM_OK && (user = strstr(text, "://"))) {
+        user += 3;
+        size_t len = strcspn(user, "@/=");
+        rc = ptmi_buf_append(&out, text, (size_t)(user - text), NULL);
+        if (rc == PTM_OK && user[len] == '@') rc = ptmi_buf_puts(&out, "***", NULL);
+        text = user[len] == '@' ? user + len : user;
+    }
+    if (rc == PTM_OK) rc = ptmi_buf_puts(&out, text, NULL);
+    char *redacted = rc == PTM_OK ? ptmi_buf_take(&out) : NULL;
+    ptmi_buf_clear(&out);
+    return redacted;
 }

@@ -16,7 +16,7 @@ static const char *source_name(ptmi_source source)
 
 static char *shown_value(const struct ptmi_opt *opt, const char *text)
 {
-    return opt->flags & PTMI_OPT_SECRET ? strdup("***") : ptmi_cli_redact(text);
+    return opt->flags & PTMI_OPT_SECRET ? strdup("***") : ptmi_values_redact(text);
 }
 
 static ptm_rc print_setting(struct ptmi_cli *cli, struct ptmi_table *table,

@@ -288,7 +288,7 @@ static void test_base_url__bad_rules_are_named(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         PTM_AUTO(ptmi_rewrite_clear) struct ptmi_rewrite rules = {0};
         struct ptm_err err = {0};
-        assert_true(ptmi_rewrite_add(&rules, bad[i], &err) < 0);
+        assert_int_equal(ptmi_rewrite_add(&rules, bad[i], &err), PTM_EINVAL);
         assert_non_null(strstr(err.msg, "rewrite rule"));
         assert_int_equal(rules.n, 0);
     }

@@ -153,8 +153,8 @@ static void test_cli_config__reads_the_environment(void **state)
     assert_string_equal(ptmi_values_text(&values, PTMI_OPT_COLOR, NULL), "never");
     assert_int_equal(ptmi_values_list(&values, PTMI_OPT_REWRITE, NULL, &rules, &n, NULL), PTM_OK);
     assert_int_equal(n, 3);
-    assert_string_equal(rules[1], "http://c/=http://d/");
-    assert_string_equal(rules[2], "https://huggingface.co/=http://m:1/x/");
+    assert_string_equal(rules[0], "https://huggingface.co/=http://m:1/x/");
+    assert_string_equal(rules[2], "http://c/=http://d/"); /* the nearer one last: it holds */
 }
 
 static void test_cli_config__environment_errors_name_the_variable(void **state)

@@ -119,10 +119,13 @@ static void test_cli_opts__values_are_checked(void **state)
     (void)state;
     static const struct {
         const char *option, *value;
-    } bad[] = {{"--jobs", "0"},        {"--jobs", "many"},   {"--jobs", "1025"},
-               {"--keep-free", "10X"}, {"--large", "some"},  {"--rewrite", "http://a"},
-               {"--rewrite", "a=b"},   {"--root", ""},       {"--history", "half"},
-               {"--max-size", "-1"},   {"--retries", "1e3"}, {"--root", "\xff\xfe"}};
+    } bad[] = {{"--jobs", "0"},       {"--jobs", "many"},
+               {"--jobs", "1025"},    {"--keep-free", "10X"},
+               {"--large", "some"},   {"--rewrite", "http://a"},
+               {"--rewrite", "a=b"},  {"--rewrite", "https://a/=http://b c/"},
+               {"--root", ""},        {"--history", "half"},
+               {"--max-size", "-1"},  {"--retries", "1e3"},
+               {"--root", "\xff\xfe"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         PARSED p = PARSE(bad[i].option, bad[i].value);
         assert_int_equal(p.rc, PTM_EINVAL);
@@ -180,7 +183,7 @@ static void test_cli_opts__lists_replace_but_rewrites_merge(void **state)
     add(&values, PTMI_OPT_REWRITE, PTMI_SOURCE_COMMAND, "http://c/=http://d/", NULL);
     assert_int_equal(ptmi_values_list(&values, PTMI_OPT_REWRITE, NULL, &rules, &n, NULL), PTM_OK);
     assert_int_equal(n, 2);
-    assert_string_equal(rules[0], "http://c/=http://d/"); /* the strongest first */
+    assert_string_equal(rules[1], "http://c/=http://d/"); /* the strongest last: it holds */
 }
 
 static void test_cli_opts__table_is_whole(void **state)
