@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* targets.c - operands: names of hubs, --all, HUB/ID[@REV], and the files of --urls and --ids. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/auto.h"
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../base/url.h"
 #include "harvest.h"
 #include "suggest.h"
 
@@ -67,9 +68,10 @@ static ptm_rc add_model(const struct ptmi_cli *cli, struct ptmi_targets *targets
     const char *slash = strchr(word, '/');
     char *name = ptmi_arena_strndup(&targets->arena, word, (size_t)(slash - word));
     char *id = ptmi_arena_strdup(&targets->arena, slash + 1);
-    size_t bytes = (targets->n_models + 1) * sizeof *targets->models;
-    struct ptmi_named_model *models = ptmi_arena_alloc(&targets->arena, bytes);
-    if (!name || !id || !models) return no_memory(err);
+    if (!targets->models) /* no more models than operands */
+        targets->models =
+            ptmi_arena_alloc(&targets->arena, (size_t)cli->n_operands * sizeof *targets->models);
+    if (!name || !id || !targets->models) return no_memory(err);
     struct ptmi_named_model model = {.hub = ptmi_hub_find(name), .id = id};
     if (!model.hub) return no_such_hub(cli, name, err);
     char *at = strrchr(id, '@');
@@ -80,24 +82,60 @@ static ptm_rc add_model(const struct ptmi_cli *cli, struct ptmi_targets *targets
     if (*id == '\0' || (model.rev && *model.rev == '\0'))
         return ptm_err_set(err, PTM_EINVAL, "%s: '%s' is not HUB/ID or HUB/ID@REV", cli->verb->name,
                            word);
-    if (targets->n_models) memcpy(models, targets->models, bytes - sizeof *models);
-    models[targets->n_models++] = model;
-    targets->models = models;
+    targets->models[targets->n_models++] = model;
     return PTM_OK;
 }
 
-static ptm_rc read_stdin(char **out, struct ptm_err *err)
+/* A pipe will do as well as a file: --urls <(grep ...) is how people choose. */
+static ptm_rc read_stream(FILE *stream, const char *path, char **out, struct ptm_err *err)
 {
-    struct ptmi_buf text = PTMI_BUF(LIST_FILE_MAX);
+    PTM_AUTO(ptmi_buf_clear) struct ptmi_buf text = PTMI_BUF(LIST_FILE_MAX);
     char block[16384];
     size_t n = 0;
-    ptm_rc rc = PTM_OK;
-    while (rc == PTM_OK && (n = fread(block, 1, sizeof block, stdin)) > 0)
-        rc = ptmi_buf_append(&text, block, n, err);
-    *out = rc == PTM_OK ? ptmi_buf_take(&text) : NULL;
-    ptmi_buf_clear(&text);
-    if (rc == PTM_OK && !*out) return no_memory(err);
-    return rc;
+    while ((n = fread(block, 1, sizeof block, stream)) > 0) {
+        ptm_rc rc = ptmi_buf_append(&text, block, n, err);
+        if (rc < 0) return ptm_err_ctx(err, rc, "%s", path);
+    }
+    if (ferror(stream)) return ptm_err_sys(err, errno, "%s: cannot read", path);
+    if (text.data && strlen(text.data) != text.len)
+        return ptm_err_set(err, PTM_EINVAL, "%s: not a text file", path);
+    *out = ptmi_buf_take(&text);
+    return *out ? PTM_OK : no_memory(err);
+}
+
+static ptm_rc read_file(const char *path, char **out, struct ptm_err *err)
+{
+    if (strcmp(path, "-") == 0) return read_stream(stdin, "standard input", out, err);
+    PTM_AUTO(ptmi_fclosep) FILE *stream = fopen(path, "re");
+    if (!stream && errno == ENOENT)
+        return ptm_err_set(err, PTM_EINVAL, "%s: no such file, and no hub of that name", path);
+    if (!stream) return ptm_err_sys(err, errno, "%s: cannot open", path);
+    return read_stream(stream, path, out, err);
+}
+
+/* A URL as the catalogue keeps it: without ".git", "/tree/main" and the like. What is no link to a
+ * repository stays as it is, and will be told as one that no list has. */
+static char *plain_url(struct ptmi_targets *targets, const char *line)
+{
+    PTM_AUTO(ptmi_repo_ref_clear) struct ptmi_repo_ref ref = {0};
+    bool reduced = ptmi_url_to_repo(line, &ref, NULL) == PTM_OK;
+    return ptmi_arena_strdup(&targets->arena, reduced ? ref.clone_url : line);
+}
+
+/* Not ptmi_arena_list_add(): its cap is for lists from outside, and a tenth of Hugging Face is
+ * more. */
+static bool add_item(struct ptmi_targets *targets, struct ptmi_arena_list *list, const char *item)
+{
+    if (list->n == list->cap) {
+        size_t cap = list->cap ? 2 * list->cap : 64;
+        const char **items = ptmi_arena_alloc(&targets->arena, cap * sizeof *items);
+        if (!items) return false;
+        if (list->n > 0) memcpy(items, list->items, list->n * sizeof *items);
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->n++] = item;
+    return true;
 }
 
 /* One item a line; blank lines and lines that begin with # are passed over. */
@@ -105,23 +143,16 @@ static ptm_rc read_items(struct ptmi_targets *targets, const char *path,
                          struct ptmi_arena_list *list, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *text = NULL;
-    size_t len = 0;
-    if (strcmp(path, "-") == 0) {
-        PTM_TRY(read_stdin(&text, err));
-    } else {
-        ptm_rc rc = ptmi_fs_read(path, LIST_FILE_MAX, &text, &len, err);
-        if (rc == PTM_ENOENT)
-            return ptm_err_set(err, PTM_EINVAL, "%s: no such file, and no hub of that name", path);
-        if (rc < 0) return rc;
-    }
+    PTM_TRY(read_file(path, &text, err));
     char *rest = NULL;
     for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
         line += strspn(line, " \t");
         size_t end = strlen(line);
         while (end && strchr(" \t", line[end - 1])) line[--end] = '\0';
         if (*line == '\0' || *line == '#') continue;
-        char *copy = ptmi_arena_strdup(&targets->arena, line);
-        if (!copy || !ptmi_arena_list_add(&targets->arena, list, copy)) return no_memory(err);
+        char *item = list == &targets->urls ? plain_url(targets, line)
+                                            : ptmi_arena_strdup(&targets->arena, line);
+        if (!item || !add_item(targets, list, item)) return no_memory(err);
     }
     return PTM_OK;
 }

@@ -132,8 +132,8 @@ bool ptmi_mirror_is_fatal(ptm_rc rc)
            rc == PTM_EBUG || rc == PTM_EOFFLINE;
 }
 
-ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id, const char *stage,
-                        const char *url, const struct ptm_err *why, struct ptm_err *err)
+ptm_rc ptmi_mirror_record(ptmi_mirror *mirror, const char *hub, const char *id, const char *stage,
+                          const char *url, const struct ptm_err *why, struct ptm_err *err)
 {
     struct ptmi_failure failure = {
         .hub = hub,
@@ -145,8 +145,14 @@ ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id, co
         .http_status = why->http_status,
         .retryable = why->retryable,
     };
-    ptmi_log(mirror->ctx, PTM_LOG_WARN, "mirror", "%s/%s: %s", hub, id, why->msg);
     return ptmi_catalog_put_failure(mirror->catalog, &failure, err);
+}
+
+ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id, const char *stage,
+                        const char *url, const struct ptm_err *why, struct ptm_err *err)
+{
+    ptmi_log(mirror->ctx, PTM_LOG_WARN, "mirror", "%s/%s: %s", hub, id, why->msg);
+    return ptmi_mirror_record(mirror, hub, id, stage, url, why, err);
 }
 
 ptm_rc ptmi_mirror_setup(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, struct ptm_err *err)

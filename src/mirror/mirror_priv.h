@@ -33,7 +33,11 @@ PTM_MUST_USE ptm_rc ptmi_mirror_lock(ptmi_mirror *mirror, const char *what, ptmi
                                      struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_mirror_lock_repo(ptmi_mirror *mirror, const char *dir, ptmi_lock **out,
                                           struct ptm_err *err);
-/* Puts a failure of one item into the catalogue and the log, and counts it. */
+/* Puts a failure of one item into the catalogue: for who tells of it otherwise. */
+PTM_MUST_USE ptm_rc ptmi_mirror_record(ptmi_mirror *mirror, const char *hub, const char *id,
+                                       const char *stage, const char *url,
+                                       const struct ptm_err *why, struct ptm_err *err);
+/* The same, and a warning. The caller counts it. */
 PTM_MUST_USE ptm_rc ptmi_mirror_fail(ptmi_mirror *mirror, const char *hub, const char *id,
                                      const char *stage, const char *url, const struct ptm_err *why,
                                      struct ptm_err *err);
@@ -57,6 +61,9 @@ PTM_MUST_USE ptm_rc ptmi_mirror_plan(ptmi_mirror *mirror, const struct ptmi_hub_
 /* The selection that the options ask for. */
 PTM_MUST_USE ptm_rc ptmi_mirror_selection(const ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                           struct ptmi_select *out, struct ptm_err *err);
+/* unlisted.c: failures for what --urls and --ids name and the list does not, after the plan. */
+PTM_MUST_USE ptm_rc ptmi_mirror_unlisted(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
+                                         struct ptmi_report *out, struct ptm_err *err);
 /* mirror_clone.c: the repositories that plan has chosen, in parallel. */
 PTM_MUST_USE ptm_rc ptmi_mirror_clone(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                       const char *rev, struct ptmi_report *out,

@@ -14,9 +14,16 @@ static ptm_rc list_and_parse(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub
                              struct ptmi_report *out, struct ptm_err *err)
 {
     bool listed = false;
-    PTM_TRY(ptmi_catalog_listed(mirror->catalog, hub->name, &listed, NULL, err));
+    char listed_at[32] = "";
+    PTM_TRY(ptmi_catalog_listed(mirror->catalog, hub->name, &listed, listed_at, err));
     bool needed = !listed && (steps & (PTMI_STEP_CLONE | PTMI_STEP_SCHEMA));
     bool list = (steps & PTMI_STEP_LIST) || needed;
+    /* Without a network the list there is will do, unless it is all that was asked for. */
+    if (list && listed && mirror->opts.net.offline && (steps & PTMI_STEP_CLONE)) {
+        ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror", "%s: offline, going by the list of %s",
+                 hub->name, listed_at);
+        list = false;
+    }
     bool parse = (steps & PTMI_STEP_PARSE) || needed;
     if (list) PTM_TRY(ptmi_mirror_list(mirror, hub, out, err));
     if (parse) PTM_TRY(ptmi_mirror_parse(mirror, hub, out, err));
@@ -33,6 +40,17 @@ static ptm_rc clone_chosen(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
     return go ? ptmi_mirror_clone(mirror, hub, rev, out, err) : PTM_OK;
 }
 
+static ptm_rc clone_selection(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
+                              struct ptmi_report *out, struct ptm_err *err)
+{
+    struct ptmi_select what;
+    bool go = false;
+    PTM_TRY(ptmi_mirror_selection(mirror, hub, &what, err));
+    PTM_TRY(ptmi_mirror_plan(mirror, hub, &what, out, &go, err));
+    PTM_TRY(ptmi_mirror_unlisted(mirror, hub, out, err));
+    return go ? ptmi_mirror_clone(mirror, hub, NULL, out, err) : PTM_OK;
+}
+
 ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, unsigned steps,
                        struct ptmi_report *out, struct ptm_err *err)
 {
@@ -40,9 +58,7 @@ ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, unsi
     PTM_TRY(ptmi_mirror_setup(mirror, hub, err));
     PTM_TRY(list_and_parse(mirror, hub, steps, out, err));
     if (steps & PTMI_STEP_CLONE) {
-        struct ptmi_select what;
-        PTM_TRY(ptmi_mirror_selection(mirror, hub, &what, err));
-        ptm_rc rc = clone_chosen(mirror, hub, &what, NULL, out, err);
+        ptm_rc rc = clone_selection(mirror, hub, out, err);
         /* Interrupted or not: what is here by now is described and exported, so that nothing waits
          * for a next run. */
         if (rc < 0 && rc != PTM_ECANCELED) return rc;
@@ -58,11 +74,9 @@ ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, unsi
     return steps & PTMI_STEP_SCHEMA ? ptmi_mirror_export(mirror, hub, true, out, err) : PTM_OK;
 }
 
-ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, const char *id,
-                             const char *rev, struct ptmi_report *out, struct ptm_err *err)
+static ptm_rc clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, const char *id,
+                        const char *rev, struct ptmi_report *out, struct ptm_err *err)
 {
-    *out = (struct ptmi_report){.hub = hub->name};
-    PTM_TRY(ptmi_mirror_setup(mirror, hub, err));
     if (hub->one)
         PTM_TRY(ptmi_mirror_list_one(mirror, hub, id, rev, out, err));
     else
@@ -80,7 +94,26 @@ ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub
         return ptm_err_set(err, PTM_ENOTFOUND,
                            "%s: no model %s in its list; `ptm list %s` renews it", hub->name, id,
                            hub->name);
+    return PTM_OK;
+}
+
+ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, const char *id,
+                             const char *rev, struct ptmi_report *out, struct ptm_err *err)
+{
+    struct ptm_err why = {0};
+    *out = (struct ptmi_report){.hub = hub->name};
+    PTM_TRY(ptmi_mirror_setup(mirror, hub, err));
+    ptm_rc rc = clone_one(mirror, hub, id, rev, out, &why);
+    if (rc < 0) {
+        if (err) *err = why;
+        if (ptmi_mirror_is_fatal(rc) || mirror->opts.dry_run) return rc;
+        out->failures++;
+        ptm_rc kept = ptmi_mirror_record(mirror, hub->name, id, "clone", NULL, &why, err);
+        return kept < 0 ? kept : rc;
+    }
     if (out->dry_run) return PTM_OK;
+    if (out->failures == 0)
+        PTM_TRY(ptmi_catalog_clear_failure(mirror->catalog, hub->name, id, "clone", err));
     return ptmi_mirror_export(mirror, hub, true, out, err);
 }
 

@@ -56,7 +56,9 @@ static ptm_rc remove_stale(const char *dir, int files, struct ptm_err *err)
     for (struct dirent *entry; (entry = readdir(stream));) {
         int64_t number = 0;
         char digits[16];
-        if (sscanf(entry->d_name, "split_url_%15[0-9].txt", digits) != 1) continue;
+        int end = 0; /* set only when the whole pattern fits: a split_url_7.txt.bak is not ours */
+        if (sscanf(entry->d_name, "split_url_%15[0-9].txt%n", digits, &end) != 1) continue;
+        if (end == 0 || entry->d_name[end]) continue;
         if (!ptmi_str_int(digits, files, INT32_MAX, &number)) continue;
         PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, entry->d_name);
         if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);

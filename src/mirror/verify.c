@@ -33,16 +33,7 @@ static ptm_rc record(struct verify *verify, const char *id, const char *stage, c
                      struct ptm_err *why, struct ptm_err *err)
 {
     why->retryable = why->rc == PTM_ECORRUPT || why->rc == PTM_ENOENT;
-    struct ptmi_failure failure = {
-        .hub = verify->hub->name,
-        .id = id,
-        .stage = stage,
-        .reason = ptm_rc_name(why->rc),
-        .message = why->msg,
-        .url = url,
-        .retryable = why->retryable,
-    };
-    return ptmi_catalog_put_failure(verify->mirror->catalog, &failure, err);
+    return ptmi_mirror_record(verify->mirror, verify->hub->name, id, stage, url, why, err);
 }
 
 static ptm_rc check_object(void *arg, const char *oid, int64_t size, struct ptm_err *err)

@@ -43,6 +43,59 @@ def test_endpoint_is_a_rewrite_and_recorded_urls_are_original(ptm, hubs):
     assert all(record["ModelURL"].startswith("https://huggingface.co/") for record in ptm.records("huggingface"))
 
 
+def test_command_line_rewrites_what_the_environment_does(ptm, hubs):
+    """The same prefix, spelled without its slash: the stronger source holds."""
+    rule = f"https://huggingface.co=http://127.0.0.1:{hubs.server_port}/huggingface.co"
+    ptm.run("list", "huggingface", "--rewrite", rule, "--retries", "0", PTM_REWRITE="https://huggingface.co/=http://127.0.0.1:9/")
+
+
+def test_what_files_list_and_the_hub_does_not_is_a_failure(ptm):
+    (ptm.folder / "urls").write_text("https://huggingface.co/lab/plain.git\nhttps://huggingface.co/lab/old/tree/main\n"
+                                     "https://huggingface.co/no/where\nnonsense\n")
+    result = ptm.run("clone", "huggingface", "--urls", "urls", expect=2)
+    assert clones(ptm, "huggingface") == {"plain", "old"}, "links are reduced as the catalogue's are"
+    assert "https://huggingface.co/no/where is not in the list of huggingface; `ptm list huggingface` renews it" in result.stderr
+    failures = {row["id"]: row for row in ptm.json_lines("failures")}
+    assert set(failures) == {"https://huggingface.co/no/where", "nonsense"} and failures["nonsense"]["reason"] == "not_found"
+    assert ptm.json_lines("clone", "huggingface", "--urls", "urls", "--dry-run", expect=2)[0]["failures"] == 2
+    (ptm.folder / "ids").write_text("lab/plain\nlab/nowhere\nlab/plain\n")
+    assert ptm.json_lines("clone", "huggingface", "--ids", "ids", expect=2)[0]["failed_by_reason"] == {"not_found": 1}
+    ptm.run("list", "huggingface")
+    assert ptm.json_lines("failures") == [], "a new list settles what the old one did not have"
+
+
+def test_a_list_may_come_from_a_pipe_and_be_long(ptm):
+    os.mkfifo(ptm.folder / "pipe")
+    writer = os.fork()
+    if writer == 0:
+        with open(ptm.folder / "pipe", "w") as pipe:
+            pipe.write("https://huggingface.co/lab/plain\n" * 250_000)
+        os._exit(0)
+    ptm.run("clone", "huggingface", "--urls", "pipe")
+    os.waitpid(writer, 0)
+    assert clones(ptm, "huggingface") == {"plain"}
+
+
+def test_a_model_by_name_that_fails_is_in_the_failures(ptm):
+    assert ptm.json_lines("clone", "huggingface/acme/no-such-model", expect=2)[0]["failures"] == 1
+    row, = ptm.json_lines("failures")
+    assert row["id"] == "acme/no-such-model" and row["reason"] == "not_found" and row["http_status"] == 404
+
+
+def test_offline_goes_by_the_list_there_is(ptm):
+    ptm.run("run", "modelhub", "onnxmodelzoo")
+    result = ptm.run("run", "modelhub", "onnxmodelzoo", "--offline", PTM_REWRITE="")
+    assert "offline, going by the list of" in result.stderr and "3 unchanged" in result.stdout
+    ptm.run("list", "modelhub", "--offline", expect=3)
+
+
+def test_too_little_disk_stops_unless_told_to_go_on(ptm):
+    result = ptm.run("run", "modelhub", "--keep-free", "1000000G", expect=3)
+    assert "--yes" in result.stderr and clones(ptm, "modelhub") == set()
+    ptm.run("run", "modelhub", "--keep-free", "1000000G", "--yes")
+    assert len(clones(ptm, "modelhub")) == 3
+
+
 def test_account_tells_what_failed_and_why(ptm):
     result = ptm.run("run", "huggingface", "--top", "100%", expect=2)
     assert "12 listed, 12 chosen" in result.stdout and "10 cloned, 2 failed" in result.stdout

@@ -177,7 +177,10 @@ def test_single_steps(ptm):
 
 def test_split_and_clone_from_files(ptm):
     ptm.run("list", "huggingface")
+    ptm.run("split", "huggingface", "--top", "100%", "-n", "7")
+    (ptm.folder / "split_urls/split_url_6.txt.bak").write_text("somebody's own\n")
     ptm.run("split", "huggingface", "--top", "100%", "-n", "5")
+    (ptm.folder / "split_urls/split_url_6.txt.bak").unlink()
     files = sorted((ptm.folder / "split_urls").iterdir())
     assert [path.name for path in files] == [f"split_url_{n}.txt" for n in range(5)]
     urls = [line for path in files for line in path.read_text().split()]
