@@ -88,8 +88,8 @@ bool ptmi_git_is_repo(const char *dir);
 /*
  * PTM_OK when work tree and index are as committed, large files in place of their pointers aside;
  * else PTM_EDIRTY, naming a path. mend: index entries of large files whose stat data no longer fits
- * (a copied mirror) are written anew, so that git sees them as we do. The caller holds the visit
- * then.
+ * (a copied mirror) are written anew, so that git sees them as we do, and damaged large files pass.
+ * The caller holds the visit then.
  */
 PTM_MUST_USE ptm_rc ptmi_git_status(ptmi_git *git, const char *dir, bool mend, struct ptm_err *err);
 

@@ -25,9 +25,13 @@ static bool is_ours(struct check *check, const char *path)
     struct ptmi_lfs_pointer pointer;
     const git_index_entry *entry = git_index_get_bypath(check->index, path, 0);
     if (!entry || !ptmi_lfs_read_pointer(check->repo, &entry->id, &pointer)) return false;
-    if (!ptmi_lfs_is_content(check->dir, path, &pointer)) return false;
-    if (check->mend && ptmi_lfs_restat(check->dir, check->index, path)) check->mended = true;
-    return true;
+    if (ptmi_lfs_is_content(check->dir, path, &pointer)) {
+        if (check->mend && ptmi_lfs_restat(check->dir, check->index, path)) check->mended = true;
+        return true;
+    }
+    /* A link of ours whose object was damaged: no person's work, and put right when the object
+     * comes again. */
+    return check->mend && ptmi_lfs_is_link(check->dir, path, pointer.oid);
 }
 
 /* One "XY path" of status: false when a person made it so. */

@@ -71,13 +71,24 @@ char *ptmi_lfs_local_path(const char *dir, const char *oid)
     return ptmi_str_printf("%s/.git/lfs/objects/%.2s/%.2s/%s", dir, oid, oid + 2, oid);
 }
 
-/* The same inode as our copy below .git/lfs needs no hashing. */
-static bool is_linked(const char *dir, const struct stat *st, const char *oid)
+static bool same_inode(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Is st the very file that lies in .git/lfs/objects? */
+static bool is_link(const char *dir, const struct stat *st, const char *oid)
 {
     struct stat local;
     PTM_AUTO(ptmi_freep) char *path = ptmi_lfs_local_path(dir, oid);
-    return path && lstat(path, &local) == 0 && local.st_dev == st->st_dev &&
-           local.st_ino == st->st_ino;
+    return path && lstat(path, &local) == 0 && same_inode(st, &local);
+}
+
+bool ptmi_lfs_is_link(const char *dir, const char *path, const char *oid)
+{
+    struct stat st;
+    PTM_AUTO(ptmi_closep) int fd = open_file(dir, path);
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && is_link(dir, &st, oid);
 }
 
 bool ptmi_lfs_is_content(const char *dir, const char *path, const struct ptmi_lfs_pointer *pointer)
@@ -86,9 +97,8 @@ bool ptmi_lfs_is_content(const char *dir, const char *path, const struct ptmi_lf
     char sha256[65];
     PTM_AUTO(ptmi_closep) int fd = open_file(dir, path);
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return false;
-    if (st.st_size != pointer->size) return false;
-    if (is_linked(dir, &st, pointer->oid)) return true;
-    return ptmi_hash_fd(PTMI_SHA256, fd, sha256, NULL, NULL) == PTM_OK &&
+    return st.st_size == pointer->size &&
+           ptmi_hash_fd(PTMI_SHA256, fd, sha256, NULL, NULL) == PTM_OK &&
            ptmi_str_eq(sha256, pointer->oid);
 }
 
@@ -128,6 +138,8 @@ bool ptmi_lfs_restat(const char *dir, git_index *index, const char *path)
 
 struct place {
     const struct ptmi_lfs_job *job;
+    const struct ptmi_lfs_object *objects; /* sorted by oid */
+    size_t n_objects;
     git_repository *repo;
     git_index *index;
     bool changed; /* the index has news to write */
@@ -136,7 +148,7 @@ struct place {
 
 typedef enum what {
     WHAT_ALONE = 0, /* a person's, or not there: left alone */
-    WHAT_POINTER,   /* to be replaced */
+    WHAT_POINTER,   /* to be replaced; so is a link of ours to an object that was damaged */
     WHAT_CONTENT,   /* in place, and the index knows */
     WHAT_UNKNOWN,   /* in place, the index does not know */
 } what;
@@ -151,16 +163,30 @@ static bool holds_pointer(int fd, const struct ptmi_lfs_pointer *pointer)
            ptmi_str_eq(found.oid, pointer->oid) && found.size == pointer->size;
 }
 
+/* The object in the store, which was verified when it came there. */
+static bool stat_object(const struct ptmi_lfs_job *job, const char *oid, struct stat *st)
+{
+    PTM_AUTO(ptmi_freep) char *path = NULL;
+    return ptm_store_path(job->store, oid, &path, NULL) == PTM_OK && lstat(path, st) == 0;
+}
+
 static what look(struct place *place, const struct ptmi_lfs_file *file,
                  const git_index_entry *entry, struct stat *st)
 {
-    PTM_AUTO(ptmi_closep) int fd = open_file(place->job->dir, file->path);
+    const struct ptmi_lfs_job *job = place->job;
+    struct stat object;
+    PTM_AUTO(ptmi_closep) int fd = open_file(job->dir, file->path);
     if (fd < 0 || fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) return WHAT_ALONE;
     if (st->st_size < PTM_LIMIT_POINTER && holds_pointer(fd, &file->pointer)) return WHAT_POINTER;
     if (st->st_size != file->pointer.size) return WHAT_ALONE;
-    if (stat_matches(entry, st)) return WHAT_CONTENT;
-    return ptmi_lfs_is_content(place->job->dir, file->path, &file->pointer) ? WHAT_UNKNOWN
-                                                                            : WHAT_ALONE;
+    bool known = stat_matches(entry, st);
+    if (stat_object(job, file->pointer.oid, &object) && same_inode(st, &object))
+        return known ? WHAT_CONTENT : WHAT_UNKNOWN;
+    /* All links of ours but not to the object of now: that one was fetched anew because the old one
+     * was damaged. */
+    if (st->st_nlink > 1 && is_link(job->dir, st, file->pointer.oid)) return WHAT_POINTER;
+    if (known) return WHAT_CONTENT;
+    return ptmi_lfs_is_content(job->dir, file->path, &file->pointer) ? WHAT_UNKNOWN : WHAT_ALONE;
 }
 
 /* Links the object to a name of our own, then renames it over the pointer in its (really opened)
@@ -226,14 +252,43 @@ static ptm_rc place_file(struct place *place, const struct ptmi_lfs_file *file, 
 
 /* --- all --- */
 
+/* Is what lies in .git/lfs/objects the object? Hashed only when it neither is the store's file nor
+ * has the time we give to copies. */
+static bool is_whole(const struct ptmi_lfs_job *job, const char *path,
+                     const struct ptmi_lfs_pointer *pointer)
+{
+    struct stat st, object;
+    char sha256[65];
+    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != pointer->size) return false;
+    if (!stat_object(job, pointer->oid, &object)) return false;
+    if (same_inode(&st, &object)) return true;
+    if (st.st_nlink > 1) return false; /* a link to an object that was fetched anew since */
+    if (st.st_mtim.tv_sec == object.st_mtim.tv_sec) return true;
+    PTM_AUTO(ptmi_closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && ptmi_hash_fd(PTMI_SHA256, fd, sha256, NULL, NULL) == PTM_OK &&
+           ptmi_str_eq(sha256, pointer->oid);
+}
+
+static int by_oid(const void *key, const void *object)
+{
+    return strcmp(key, ((const struct ptmi_lfs_object *)object)->pointer.oid);
+}
+
+static bool is_fresh(const struct place *place, const char *oid)
+{
+    const struct ptmi_lfs_object *found =
+        bsearch(oid, place->objects, place->n_objects, sizeof *found, by_oid);
+    return found && found->fresh;
+}
+
 /* For git-lfs, and for checkouts of other commits. */
-static ptm_rc link_local(const struct ptmi_lfs_job *job, const struct ptmi_lfs_pointer *pointer,
+static ptm_rc link_local(const struct place *place, const struct ptmi_lfs_pointer *pointer,
                          struct ptm_err *err)
 {
-    struct stat st;
+    const struct ptmi_lfs_job *job = place->job;
     PTM_AUTO(ptmi_freep) char *path = ptmi_lfs_local_path(job->dir, pointer->oid);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", job->dir);
-    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == pointer->size) return PTM_OK;
+    if (!is_fresh(place, pointer->oid) && is_whole(job, path, pointer)) return PTM_OK;
     PTM_AUTO(ptmi_freep) char *folder = ptmi_path_dir(path);
     if (!folder) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", job->dir);
     PTM_TRY(ptmi_fs_mkdirs(folder, err));
@@ -248,29 +303,38 @@ static void sweep_tmp(const char *folder)
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
+static bool wants_checkout(const struct ptmi_lfs_job *job, const struct ptmi_lfs_file *file)
+{
+    /* git takes an entry of size 0 for one never looked at, and no filter turns an empty file into
+     * a pointer: it stays one. */
+    return file->in_head && file->wanted && file->pointer.size > 0 &&
+           job->opts->checkout != PTMI_CHECKOUT_NONE;
+}
+
+/* Work tree first: a damaged file there is told from a person's by being a link to what .git/lfs
+ * has. */
 static ptm_rc place_all(struct place *place, const struct ptmi_lfs_files *files,
                         struct ptm_err *err)
 {
     const struct ptmi_lfs_job *job = place->job;
-    for (size_t i = 0; i < files->n; i++) {
-        const struct ptmi_lfs_file *file = &files->items[i];
-        int64_t size = -1;
-        if (!ptm_store_has(job->store, file->pointer.oid, &size) || size != file->pointer.size)
-            continue;
-        if (ptm_ctx_canceled(job->git->ctx))
-            return ptm_err_set(err, PTM_ECANCELED, "%s: interrupted", job->dir);
-        PTM_TRY(link_local(job, &file->pointer, err));
-        /* git takes an entry of size 0 for one never looked at, and no filter turns an empty file
-         * into a pointer: it stays one. */
-        if (file->pointer.size == 0) continue;
-        if (file->in_head && file->wanted && job->opts->checkout != PTMI_CHECKOUT_NONE)
-            PTM_TRY(place_file(place, file, err));
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < files->n; i++) {
+            const struct ptmi_lfs_file *file = &files->items[i];
+            int64_t size = -1;
+            if (pass == 0 && !wants_checkout(job, file)) continue;
+            if (!ptm_store_has(job->store, file->pointer.oid, &size) || size != file->pointer.size)
+                continue;
+            if (ptm_ctx_canceled(job->git->ctx))
+                return ptm_err_set(err, PTM_ECANCELED, "%s: interrupted", job->dir);
+            PTM_TRY(pass == 0 ? place_file(place, file, err)
+                              : link_local(place, &file->pointer, err));
+        }
     }
     return PTM_OK;
 }
 
 ptm_rc ptmi_lfs_place(const struct ptmi_lfs_job *job, const struct ptmi_lfs_files *files,
-                      struct ptm_err *err)
+                      const struct ptmi_lfs_object *objects, size_t n, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_git_visit_closep) ptmi_git_visit *visit = NULL;
     PTM_AUTO(ptmi_git2_repo_freep) git_repository *repo = NULL;
@@ -284,7 +348,8 @@ ptm_rc ptmi_lfs_place(const struct ptmi_lfs_job *job, const struct ptmi_lfs_file
     PTM_TRY(ptmi_git2_open(job->dir, &repo, err));
     int code = git_repository_index(&index, repo);
     if (code < 0) return ptmi_git2_err(code, err, job->dir);
-    struct place place = {.job = job, .repo = repo, .index = index};
+    struct place place = {
+        .job = job, .objects = objects, .n_objects = n, .repo = repo, .index = index};
     ptm_rc rc = place_all(&place, files, err);
     /* Also after a failure: what is in place already must not look modified. */
     code = place.changed ? git_index_write(index) : 0;

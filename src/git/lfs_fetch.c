@@ -87,6 +87,7 @@ static void settle(struct item *item, ptmi_lfs_outcome outcome, const char *sour
     const struct ptmi_lfs_opts *opts = transfer->job->opts;
     bool failed = outcome == PTMI_LFS_LOST || outcome == PTMI_LFS_FAILED;
     item->object->have = !failed;
+    item->object->fresh = outcome == PTMI_LFS_FETCHED || outcome == PTMI_LFS_ELSEWHERE;
     pthread_mutex_lock(&transfer->lock);
     report->bytes_fetched += item->fetched;
     if (outcome == PTMI_LFS_PRESENT) report->present++;

@@ -102,7 +102,7 @@ ptm_rc ptmi_lfs_mirror(ptmi_git *git, ptm_net *net, ptm_store *store, const char
     PTM_TRY(gather(&files, &objects, &n, err));
     for (size_t i = 0; i < n; i++) look(store, opts, &objects[i], false, out);
     PTM_TRY(ptmi_lfs_fetch(&job, objects, n, err));
-    return ptmi_lfs_place(&job, &files, err);
+    return ptmi_lfs_place(&job, &files, objects, n, err);
 }
 
 ptm_rc ptmi_lfs_count(ptmi_git *git, ptm_store *store, const char *dir,

@@ -99,7 +99,8 @@ struct ptmi_lfs_object {
     struct ptmi_lfs_pointer pointer;
     const char *path; /* the first it was found at */
     bool wanted;
-    bool have; /* in the store */
+    bool have;  /* in the store */
+    bool fresh; /* since this call: whatever stood for it before was not whole */
 };
 struct ptmi_lfs_job {
     ptmi_git *git;
@@ -116,12 +117,16 @@ PTM_MUST_USE ptm_rc ptmi_lfs_fetch(const struct ptmi_lfs_job *job, struct ptmi_l
 
 /* --- lfs_checkout.c --- */
 
-/* Links every object that is in the store to .git/lfs/objects, and the wanted files of HEAD into
- * the work tree; refreshes the index. */
+/* objects: sorted by oid. Links every object that is in the store to .git/lfs/objects, and the
+ * wanted files of HEAD into the work tree; refreshes the index. */
 PTM_MUST_USE ptm_rc ptmi_lfs_place(const struct ptmi_lfs_job *job,
-                                   const struct ptmi_lfs_files *files, struct ptm_err *err);
-/* Is the file at dir/path (no symbolic link on the way) the content that pointer names? Hashes only
- * when it must. */
+                                   const struct ptmi_lfs_files *files,
+                                   const struct ptmi_lfs_object *objects, size_t n,
+                                   struct ptm_err *err);
+/* Is the file at dir/path (no symbolic link on the way) the very file of .git/lfs/objects? Says
+ * nothing of its bytes. */
+bool ptmi_lfs_is_link(const char *dir, const char *path, const char *oid);
+/* Has it the size and the SHA-256 that pointer names? */
 bool ptmi_lfs_is_content(const char *dir, const char *path, const struct ptmi_lfs_pointer *pointer);
 /* Writes the stat data of dir/path into its entry of index, in memory; false when it cannot. */
 bool ptmi_lfs_restat(const char *dir, git_index *index, const char *path);

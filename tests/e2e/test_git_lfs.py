@@ -1069,3 +1069,28 @@ def test_damage_is_found(forge, room):
         f.seek(pack.stat().st_size // 2)
         f.write(b"\0damage\0")
     room.run("verify", here, rc="corrupt")
+
+
+@pytest.mark.parametrize("how", ["edited", "rotten"])
+def test_damaged_large_file_is_put_right_when_its_object_comes_again(forge, room, how):
+    """What happens when `verify` has thrown a damaged object out of the store. Rot leaves the times as they were."""
+    name, data = f"acme/{how}", blob(how)
+    served(forge, name, {}, {"x.bin": data})
+    room.mirror(name)
+    path = room.dest(name) / "x.bin"
+    if path.stat().st_nlink == 1:
+        pytest.skip("large files are no hard links on this file system")
+    before = path.stat()
+    path.chmod(0o644)
+    with open(path, "r+b") as f:
+        f.seek(1000)
+        f.write(b"damaged")
+    if how == "rotten":
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        room.run("clean", room.dest(name), rc="modified")
+    room.object(sha256(data)).unlink()
+    room.update(name)
+    assert outcomes(room.lfs(name)) == {"x.bin": "fetched"}
+    assert path.read_bytes() == data
+    room.judge(name)
