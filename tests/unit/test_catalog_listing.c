@@ -456,6 +456,108 @@ static void test_catalog_listing__readers_and_writers_do_not_wait(void **state)
     assert_int_equal(sql_int(fixture, "SELECT count(*) FROM models_view"), 500);
 }
 
+/* Threads of one process share the write connection: each sees its own writes, none loses any. */
+struct worker {
+    struct fixture *fixture;
+    int n;
+    bool ok;
+};
+
+static ptm_rc note_nothing(void *arg, const struct ptmi_repo *repo, struct ptm_err *err)
+{
+    (void)arg;
+    (void)repo;
+    (void)err;
+    return PTM_OK;
+}
+
+static void *work(void *arg)
+{
+    struct worker *worker = arg;
+    ptmi_catalog *catalog = worker->fixture->catalog;
+    struct ptm_err err = {0};
+    for (int i = 0; i < 60; i++) {
+        char url[64], name[32];
+        int64_t repo;
+        snprintf(name, sizeof name, "r%d-%d", worker->n, i);
+        snprintf(url, sizeof url, "https://other.example/%s", name);
+        struct ptmi_repo_state done = {.sha = "abc", .branch = "main"};
+        struct ptmi_failure failure = {
+            .hub = "other", .id = name, .stage = "clone", .reason = "absent"};
+        struct ptmi_hub_status status;
+        if (ptmi_catalog_put_repo(catalog, "other", url, "a", name, NULL, &repo, &err) != PTM_OK ||
+            ptmi_catalog_repo_done(catalog, repo, &done, &err) != PTM_OK ||
+            ptmi_catalog_put_failure(catalog, &failure, &err) != PTM_OK ||
+            ptmi_catalog_each_repo(catalog, "other", PTMI_REPOS_CLONED, note_nothing, NULL, &err) !=
+                PTM_OK ||
+            ptmi_catalog_status(catalog, "h", &status, &err) != PTM_OK)
+            return NULL;
+    }
+    worker->ok = true;
+    return NULL;
+}
+
+static void test_catalog_listing__threads_share_one_writer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker workers[4];
+    pthread_t threads[4];
+    int64_t listing = begin_listing(fixture, "h", "all");
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (struct worker){fixture, i, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (int n = 0; n < 2000; n++) put(fixture, listing, n);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(workers[i].ok);
+    }
+    assert_ok(ptmi_catalog_listing_finish(fixture->catalog, listing, err));
+    assert_int_equal(sql_int(fixture, "SELECT count(*) FROM repositories WHERE sha = 'abc'"), 240);
+    assert_int_equal(sql_int(fixture, "SELECT count(*) FROM failures"), 240);
+    assert_int_equal(sql_int(fixture, "SELECT count(*) FROM models_view"), 2000);
+}
+
+static void limit_pages(struct fixture *fixture, int more)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count=%d",
+             more ? (int)sql_int(fixture, "PRAGMA page_count") + more : 1000000);
+    assert_int_equal(sqlite3_exec(fixture->catalog->db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void test_catalog_listing__a_full_disk_loses_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ptmi_listing again = {0};
+    struct ptm_err full = {0};
+    int64_t listing = begin_listing(fixture, "h", "all");
+    for (int n = 0; n < 100; n++) put(fixture, listing, n);
+    assert_ok(ptmi_catalog_checkpoint(fixture->catalog, listing, "100", err));
+    limit_pages(fixture, 20);
+    ptm_rc rc = PTM_OK;
+    for (int n = 100; n < 5000 && rc == PTM_OK; n++) {
+        struct made made;
+        rc = ptmi_catalog_put_model(fixture->catalog, listing, make_model(&made, n), 0, &full);
+    }
+    assert_int_equal(rc, PTM_ENOSPC);
+    assert_non_null(strstr(full.msg, "no space left"));
+    assert_error(ptmi_catalog_listing_finish(fixture->catalog, listing, err), PTM_ENOSPC,
+                 "no space left");
+    ptmi_catalog_listing_abandon(fixture->catalog, listing);
+    limit_pages(fixture, 0);
+    assert_ok(ptmi_catalog_listing_begin(fixture->catalog, "h", "all", &again, err));
+    assert_int_equal(again.count, 100);
+    for (int n = 100; n < 1000; n++) put(fixture, again.id, n);
+    assert_ok(ptmi_catalog_listing_finish(fixture->catalog, again.id, err));
+    ptmi_listing_clear(&again);
+    assert_int_equal(sql_int(fixture, "SELECT count(*) FROM models_view"), 1000);
+    assert_int_equal(
+        sql_int(fixture,
+                "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1);
+}
+
 /* --- memory --- */
 
 static long peak_kb(void)
@@ -561,6 +663,8 @@ int main(void)
         TEST(test_catalog_listing__two_processes_write_at_once),
         TEST(test_catalog_listing__an_idle_listing_holds_no_lock),
         TEST(test_catalog_listing__readers_and_writers_do_not_wait),
+        TEST(test_catalog_listing__threads_share_one_writer),
+        TEST(test_catalog_listing__a_full_disk_loses_nothing),
         TEST(test_catalog_listing__memory_does_not_grow_with_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
