@@ -84,34 +84,41 @@ class Subject:
         return out
 
 
-def compare(subjects, rounds, say):
-    """Lets the subjects take turns; those that cannot run or fail are marked and left out."""
+def compare(subjects, rounds, until, say):
+    """Lets the subjects take turns; those that cannot run or fail are marked and left out. The first round is always run, a further one only
+    if one like the last would be over at the time until (of the monotonic clock): a busy machine gets fewer rounds, not a longer day."""
+    took = 0
     for subject in subjects:
         lack = subject.lacks()
         if lack:
             subject.skipped = f"not installed: {', '.join(str(name) for name in lack)}"
     for number in range(rounds):
+        start = time.monotonic()
+        if number and start + took > until:
+            say(f"  no time for more than {number} of {rounds} rounds")
+            break
         for subject in subjects:
             if not subject.skipped:
                 say(f"  round {number + 1} of {rounds}: {subject.name}")
                 subject.round()
+        took = time.monotonic() - start
 
 
 def table(subjects, columns):
     """A Markdown table. columns: (title, key of figures(), format). The ratio is that of wall times, to the first subject of ours in the group."""
-    lines = ["| | wall s (min-max) | CPU s | " + "".join(f"{title} | " for title, _, _ in columns) + "peak RSS MiB | time, ptm = 1 |",
-             "|-|-|-|" + "-|" * len(columns) + "-|-|"]
+    lines = ["| | runs | wall s (min-max) | CPU s | " + "".join(f"{title} | " for title, _, _ in columns) + "peak RSS MiB | time, ptm = 1 |",
+             "|-|-|-|-|" + "-|" * len(columns) + "-|-|"]
     for subject in subjects:
         if subject.skipped:
-            lines.append(f"| {subject.name} | skipped: {' '.join(subject.skipped.split())[:300]} |" + " |" * (len(columns) + 3))
+            lines.append(f"| {subject.name} | skipped: {' '.join(subject.skipped.split())[:300]} |" + " |" * (len(columns) + 4))
             continue
         f = subject.figures()
         ours = next((s for s in subjects if s.ours and not s.skipped and s.group == subject.group), None)
-        cells = [f"{f['wall_s']:.2f} ({f['wall_min_s']:.2f}-{f['wall_max_s']:.2f})", f"{f['cpu_s']:.2f}"]
+        cells = [str(f["runs"]), f"{f['wall_s']:.2f} ({f['wall_min_s']:.2f}-{f['wall_max_s']:.2f})", f"{f['cpu_s']:.2f}"]
         cells += [form.format(f[key]) if key in f else "" for _, key, form in columns]
         cells += [f"{f['rss_mib']:.0f}" if "rss_mib" in f else "unknown", f"{f['wall_s'] / ours.wall():.2f}" if ours else ""]
         lines.append(f"| {subject.name} | " + " | ".join(cells) + " |")
-    return lines + [""] + [f"{s.name}: {s.note}" for s in subjects if s.note and not s.skipped]
+    return lines + [""] + [f"- {s.name}: {s.note}" for s in subjects if s.note and not s.skipped]
 
 
 def disk_used(path):
