@@ -153,8 +153,9 @@ const char *ptmi_hub_trim(const char *data, size_t len, size_t *out_len)
     return data;
 }
 
-/* Behind the value at data[at]: the ',' or ']' that ends it, or len when the text is cut. */
-static size_t end_of_item(const char *data, size_t len, size_t at)
+/* Behind the value at data[at]: the ',' or the closing bracket of its list or object that ends it,
+ * or len when the text is cut. */
+static size_t end_of_item(const char *data, size_t len, size_t at, char close)
 {
     size_t depth = 0;
     bool in_string = false;
@@ -171,7 +172,7 @@ static size_t end_of_item(const char *data, size_t len, size_t at)
             in_string = true;
         else if (c == '{' || c == '[')
             depth++;
-        else if (depth == 0 && (c == ',' || c == ']'))
+        else if (depth == 0 && (c == ',' || c == close))
             return at;
         else if (c == '}' || c == ']')
             depth -= depth > 0;
@@ -191,7 +192,7 @@ ptm_rc ptmi_hub_each_item(const char *data, size_t len, const char *what, ptmi_j
         return ptm_err_set(err, PTM_EFORMAT, "%s: a JSON list was expected", what);
     }
     do {
-        size_t item_len, end = end_of_item(text, len, ++at);
+        size_t item_len, end = end_of_item(text, len, ++at, ']');
         if (end >= len || (text[end] == ']') != (end == len - 1))
             return ptm_err_set(err, PTM_EFORMAT, "%s: the list is cut or broken at byte %zu of %zu",
                                what, end, len);
@@ -201,4 +202,35 @@ ptm_rc ptmi_hub_each_item(const char *data, size_t len, const char *what, ptmi_j
         at = end;
     } while (text[at] != ']');
     return PTM_OK;
+}
+
+/* Is text a member "name": .. of an object? *out is what follows the colon then. */
+static bool is_member(const char *text, size_t len, const char *name, const char **out,
+                      size_t *out_len)
+{
+    size_t name_len = strlen(name);
+    if (len < name_len + 3 || text[0] != '"' || memcmp(text + 1, name, name_len) != 0 ||
+        text[name_len + 1] != '"')
+        return false;
+    size_t at = name_len + 2;
+    while (at < len && strchr(" \t\r\n", text[at]) && text[at]) at++;
+    if (at == len || text[at] != ':') return false;
+    *out = ptmi_hub_trim(text + at + 1, len - at - 1, out_len);
+    return true;
+}
+
+bool ptmi_hub_member(const char *data, size_t len, const char *name, const char **out,
+                     size_t *out_len)
+{
+    const char *text = ptmi_hub_trim(data, len, &len);
+    bool found = false;
+    if (len < 2 || text[0] != '{' || len > PTM_LIMIT_JSON) return false;
+    for (size_t at = 1, end;; at = end + 1) {
+        size_t item_len;
+        end = end_of_item(text, len, at, '}');
+        if (end >= len || (text[end] == '}') != (end == len - 1)) return false;
+        const char *item = ptmi_hub_trim(text + at, end - at, &item_len);
+        found = found || is_member(item, item_len, name, out, out_len);
+        if (text[end] == '}') return found;
+    }
 }

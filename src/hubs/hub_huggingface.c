@@ -100,7 +100,8 @@ struct page_arg {
     const struct ptmi_hub_sink *sink;
     struct ptmi_hf_page *page;
     struct ptmi_arena arena;
-    size_t broken; /* items that are no JSON */
+    size_t broken;   /* items that are no JSON */
+    size_t no_model; /* those, and the ones that are no models */
 };
 
 static ptm_rc skip_item(void *arg, const char *item, size_t len, struct ptm_err *err)
@@ -165,6 +166,7 @@ static ptm_rc take_item(void *arg, const char *item, size_t len, struct ptm_err 
     if (rc == PTM_OK) rc = ptmi_hf_map(yyjson_doc_get_root(doc), &page->arena, &model, &why);
     if (rc == PTM_ENOMEM) return ptm_err_set(err, rc, "%s", why.msg);
     page->broken += !doc;
+    page->no_model += rc == PTM_EFORMAT;
     if (rc != PTM_OK)
         return fail_item(page, doc ? yyjson_doc_get_root(doc) : NULL, page->page->items, &why, err);
     model.raw = item;
@@ -178,7 +180,7 @@ ptm_rc ptmi_hf_page(const char *data, size_t len, const struct ptmi_origin *from
                     const struct ptmi_hub_sink *sink, struct ptmi_hf_page *page,
                     struct ptm_err *err)
 {
-    struct page_arg arg = {from, sink, page, PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD), 0};
+    struct page_arg arg = {from, sink, page, PTMI_ARENA(4 * (size_t)PTM_LIMIT_RECORD), 0, 0};
     page->items = page->delivered = 0;
     page->met_known = false;
     *page->first_key = *page->first_created = *page->last_created = '\0';
@@ -189,6 +191,10 @@ ptm_rc ptmi_hf_page(const char *data, size_t len, const struct ptmi_origin *from
     ptmi_arena_clear(&arg.arena);
     if (rc == PTM_OK && page->items > 0 && arg.broken == page->items)
         return ptm_err_set(err, PTM_EFORMAT, "%s: not one of its %zu items is JSON", from->url,
+                           page->items);
+    /* One alone may be a broken record at the end of the list. */
+    if (rc == PTM_OK && page->items > 1 && arg.no_model == page->items)
+        return ptm_err_set(err, PTM_EFORMAT, "%s: not one of its %zu items is a model", from->url,
                            page->items);
     return rc;
 }

@@ -145,19 +145,26 @@ static ptm_rc count_entry(void *arg, const char *item, size_t len, struct ptm_er
     return PTM_OK;
 }
 
+/* The array of the answer. One record that is no JSON must not take the list with it, so only what
+ * is not whole at all goes to the strict reader, for its words. */
+static ptm_rc find_models(const char *data, size_t len, const struct ptmi_origin *from,
+                          const char **out, size_t *out_len, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
+    if (ptmi_hub_member(data, len, "models", out, out_len)) return PTM_OK;
+    PTM_TRY(ptmi_json_parse(data, len, from->url, &doc, err));
+    return ptm_err_set(err, PTM_EFORMAT, "%s: has no \"models\"", from->url);
+}
+
 ptm_rc ptmi_mz_parse_list(const char *data, size_t len, const struct ptmi_origin *from,
                           const struct ptmi_hub_sink *sink, struct ptmi_mz_list *out,
                           struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
     PTM_AUTO(ptmi_mz_list_clear) struct ptmi_mz_list list = {0};
     struct list_arg arg = {from, sink, &list, 0};
     const char *models = NULL;
     size_t models_len = 0, entries = 0;
-    /* The whole text first: a cut answer must not pass for a short list. */
-    PTM_TRY(ptmi_json_parse(data, len, from->url, &doc, err));
-    if (!ptmi_json_member_text(data, len, "models", &models, &models_len))
-        return ptm_err_set(err, PTM_EFORMAT, "%s: has no \"models\"", from->url);
+    PTM_TRY(find_models(data, len, from, &models, &models_len, err));
     PTM_TRY(ptmi_hub_each_item(models, models_len, from->url, count_entry, &entries, err));
     if (entries == 0) return ptm_err_set(err, PTM_EFORMAT, "%s: lists no models", from->url);
     PTM_TRY(ptmi_hub_each_item(models, models_len, from->url, take_entry, &arg, err));

@@ -45,15 +45,13 @@ void ptmi_found_add(struct ptmi_found *found, const struct ptm_dataset *dataset)
  * ("..?id=10.1371/journal.pmed.1002711"), in arena; NULL: none. */
 const char *ptmi_doi_in(const char *text, struct ptmi_arena *arena);
 
-/* --- repository of a record
- * ----------------------------------------------------------------------- */
+/* --- repository of a record --- */
 
 /* Fills clone_url or not_clonable, repo_path, and url, owner, owner_url of link; link may be NULL.
  * false: out of memory. */
 bool ptmi_hub_link(const char *link, struct ptmi_arena *arena, struct ptm_model *out);
 
-/* --- fetching
- * ------------------------------------------------------------------------------------- */
+/* --- fetching --- */
 
 /* GET into memory (at most max bytes); any status but 2xx is an error. *out is to be cleared in
  * every case. */
@@ -72,14 +70,18 @@ const char *ptmi_hub_trim(const char *data, size_t len, size_t *out_len);
 PTM_MUST_USE ptm_rc ptmi_hub_each_item(const char *data, size_t len, const char *what,
                                        ptmi_json_item_fn fn, void *arg, struct ptm_err *err);
 
+/* The bytes of a member of a JSON object, found by brackets and strings alone as above. false:
+ * there is none, or the object is cut. */
+bool ptmi_hub_member(const char *data, size_t len, const char *name, const char **out,
+                     size_t *out_len);
+
 /* Where a record's bytes came from. */
 struct ptmi_origin {
     const char *url;        /* original URL of the answer */
     const char *fetched_at; /* ISO 8601 */
 };
 
-/* --- Hugging Face
- * ---------------------------------------------------------------------------------- */
+/* --- Hugging Face --- */
 
 /* "name" or "owner/name" of the characters the hub allows: PTM_EUNSAFE otherwise. */
 PTM_MUST_USE ptm_rc ptmi_hf_check_id(const char *id, struct ptm_err *err);
@@ -104,8 +106,7 @@ PTM_MUST_USE ptm_rc ptmi_hf_page(const char *data, size_t len, const struct ptmi
                                  const struct ptmi_hub_sink *sink, struct ptmi_hf_page *page,
                                  struct ptm_err *err);
 
-/* --- Modelhub.ai
- * ------------------------------------------------------------------------------------ */
+/* --- Modelhub.ai --- */
 
 /* models.json: the document, then one model an entry. */
 PTM_MUST_USE ptm_rc ptmi_mh_list(const char *data, size_t len, const struct ptmi_origin *from,
@@ -114,8 +115,7 @@ PTM_MUST_USE ptm_rc ptmi_mh_list(const char *data, size_t len, const struct ptmi
 PTM_MUST_USE ptm_rc ptmi_mh_config(const char *data, size_t len, struct ptmi_arena *arena,
                                    struct ptmi_facts *facts, struct ptm_err *err);
 
-/* --- ModelZoo.co
- * ------------------------------------------------------------------------------------ */
+/* --- ModelZoo.co --- */
 
 /* One entry of the hub's list: slug, and its own bytes within the answer. */
 struct ptmi_mz_entry {

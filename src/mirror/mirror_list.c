@@ -198,6 +198,25 @@ static char *listing_params(const ptmi_mirror *mirror, const struct ptmi_hub_ops
                            mirror->opts.pages_dir ? mirror->opts.pages_dir : "");
 }
 
+/*
+ * A list without one usable model, where there were some before or where all of it was refused, is
+ * a hub (or something that answers in its place) having a bad day: what is known stays, and the
+ * next run starts at the top.
+ */
+static ptm_rc check_not_empty(struct feed *feed, struct ptm_err *err)
+{
+    ptmi_catalog *catalog = feed->mirror->catalog;
+    struct ptmi_hub_status status = {0};
+    if (feed->listing.count + feed->models > 0) return PTM_OK;
+    PTM_TRY(ptmi_catalog_status(catalog, feed->hub->name, &status, err));
+    if (status.models == 0 && feed->failures == 0) return PTM_OK;
+    PTM_TRY(ptmi_catalog_checkpoint(catalog, feed->listing.id, NULL, err));
+    return ptm_err_set(err, PTM_EFORMAT,
+                       "not one usable model in its list, %lld entries were refused; what is known "
+                       "of %lld models stays",
+                       (long long)feed->failures, (long long)status.models);
+}
+
 /* Runs op (the hub's list or parse, whichever delivers the records) as one listing of the
  * catalogue. */
 static ptm_rc records_pass(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, const char *step,
@@ -221,6 +240,7 @@ static ptm_rc records_pass(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, 
                     ? PTM_OK
                     : ptmi_catalog_clear_failure(mirror->catalog, hub->name, NULL, step, err);
     if (rc == PTM_OK) rc = op(&env, &sink, err);
+    if (rc == PTM_OK) rc = check_not_empty(&feed, err);
     if (rc == PTM_OK) rc = ptmi_catalog_listing_finish(mirror->catalog, feed.listing.id, err);
     if (rc < 0) ptmi_catalog_listing_abandon(mirror->catalog, feed.listing.id);
     ptmi_task_end(mirror->ctx, feed.task, rc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * plan.c - chooses what is to be cloned, tells what that will take, and stops before it starts when
- * it cannot fit (DESIGN 4). The choice itself is the catalogue's; this file turns options into it
+ * it cannot fit. The choice itself is the catalogue's; this file turns options into it
  * and judges the disk.
  */
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "../base/str.h"
 #include "mirror_priv.h"
 
-/* "10%" and "0.1" are shares, "250" is a count (DESIGN 4). The command line has checked the text; a
+/* "10%" and "0.1" are shares, "250" is a count. The command line has checked the text; a
  * library caller may not have. */
 static ptm_rc parse_top(const char *top, struct ptmi_select *out, struct ptm_err *err)
 {
@@ -60,7 +60,7 @@ ptm_rc ptmi_mirror_selection(const ptmi_mirror *mirror, const struct ptmi_hub_op
 static void tell(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                  const struct ptmi_selected *chosen, int64_t free_bytes)
 {
-    char need[32], have[32], sizes[96];
+    char need[32], have[32], sizes[160];
     int64_t wanted = chosen->repos - chosen->present;
     if (chosen->unknown_size < wanted)
         snprintf(sizes, sizeof sizes, "%s%s", ptmi_str_human_size(chosen->bytes, need),

@@ -411,6 +411,7 @@ static void test_hubs_huggingface__a_page_that_stays_bad_ends_a_resumable_listin
     check_bad_page("<html><body>We are down for maintenance</body></html>");
     check_bad_page("{\"error\":\"Internal error\"}");
     check_bad_page("");
+    check_bad_page("[1,2,{\"id\":7}]");
 }
 
 static void check_endless(const char *link, const char *words)
@@ -547,8 +548,7 @@ static void test_hubs_huggingface__a_token_of_another_version_starts_over(void *
     }
 }
 
-/* --- one model
- * ------------------------------------------------------------------------------------------- */
+/* --- one model --- */
 
 static ptm_rc get_one(struct bench *b, const char *id, const char *rev)
 {

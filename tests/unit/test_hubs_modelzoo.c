@@ -206,6 +206,31 @@ static void test_hubs_modelzoo__hostile_and_double_slugs(void **state)
     collect_clear(&all);
 }
 
+static void test_hubs_modelzoo__a_broken_entry_does_not_take_the_list_with_it(void **state)
+{
+    (void)state;
+    static const char json[] = " {\"a\":\"}]\", \"models\" : [{\"slug\":\"a\"},"
+                               "{\"slug\":\"b\",\"title\":\"\\ud800\"},{\"slug\":\"c\"}] } ";
+    struct collect all;
+    struct ptmi_mz_list list = {0};
+    struct ptm_err err = {0};
+    collect_init(&all);
+    struct ptmi_hub_sink sink = collect_sink(&all);
+    assert_int_equal(ptmi_mz_parse_list(json, sizeof json - 1, &origin, &sink, &list, &err),
+                     PTM_OK);
+    assert_int_equal(list.n, 2);
+    assert_string_equal(list.entries[1].slug, "c");
+    assert_int_equal(all.n_failures, 1);
+    ptmi_mz_list_clear(&list);
+    /* Cut anywhere, it is no list. */
+    for (size_t len = 0; len < sizeof json - 3; len++) {
+        assert_int_equal(ptmi_mz_parse_list(json, len, &origin, &sink, &list, &err), PTM_EFORMAT);
+        ptmi_mz_list_clear(&list);
+    }
+    assert_int_equal(all.n_failures, 1);
+    collect_clear(&all);
+}
+
 static void test_hubs_modelzoo__a_list_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -365,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_hubs_modelzoo__links_that_are_no_repositories),
         cmocka_unit_test(test_hubs_modelzoo__wrong_types_count_as_absent),
         cmocka_unit_test(test_hubs_modelzoo__hostile_and_double_slugs),
+        cmocka_unit_test(test_hubs_modelzoo__a_broken_entry_does_not_take_the_list_with_it),
         cmocka_unit_test(test_hubs_modelzoo__a_list_that_is_none_is_refused),
         cmocka_unit_test(test_hubs_modelzoo__a_failing_page_leaves_the_list_entry),
         cmocka_unit_test(test_hubs_modelzoo__resumes_behind_what_was_kept),
