@@ -202,7 +202,7 @@ static ptm_rc write_papers(struct record_writer *writer, int64_t model, struct p
     }
     ptmi_q_again(q);
     if (rc < 0) return rc;
-    struct string_set seen;
+    struct string_set seen = {0};
     if (list.n > 1 && !set_init(&seen, &writer->arena, list.n))
         return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     PTM_TRY(ptmi_buf_puts(out, ",\"ModelPaperDOIs\":[", err));
