@@ -162,7 +162,7 @@ static ptm_rc numbers(struct ptmi_reader *reader, const char *sql, int64_t hub, 
 static ptm_rc status_of(struct ptmi_reader *reader, int64_t hub, struct ptmi_hub_status *out,
                         struct ptm_err *err)
 {
-    int64_t listed_at, unfinished;
+    int64_t listed_at = -1, unfinished = 0;
     PTM_TRY(numbers(
         reader,
         "SELECT coalesce(listed_at, -1), EXISTS (SELECT 1 FROM listings WHERE hub_id = ?1 AND "

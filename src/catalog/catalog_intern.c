@@ -10,12 +10,12 @@
 #include <string.h>
 
 #define SLOTS 16384
-#define LONGEST 120 /* longer texts are looked up every time */
+#define LONGEST 95 /* longer texts are looked up every time */
 
 struct slot {
     uint64_t hash;
     int64_t id; /* 0: empty */
-    char *text;
+    char text[LONGEST + 1];
 };
 
 struct intern_cache {
@@ -47,15 +47,11 @@ struct intern_cache *ptmi_intern_new(void)
 void ptmi_intern_forget(struct intern_cache *cache)
 {
     if (!cache) return;
-    for (size_t i = 0; i < SLOTS; i++) {
-        free(cache->slots[i].text);
-        cache->slots[i] = (struct slot){0};
-    }
+    for (size_t i = 0; i < SLOTS; i++) cache->slots[i].id = 0;
 }
 
 void ptmi_intern_free(struct intern_cache *cache)
 {
-    ptmi_intern_forget(cache);
     free(cache);
 }
 
@@ -97,10 +93,10 @@ ptm_rc ptmi_intern(ptmi_catalog *catalog, enum intern_kind kind, const char *tex
         return PTM_OK;
     }
     PTM_TRY(look_up(catalog, kind, text, out, err));
-    char *copy = len <= LONGEST ? strdup(text) : NULL;
-    if (!copy) return PTM_OK;
-    free(slot->text);
-    *slot = (struct slot){hash, *out, copy};
+    if (len > LONGEST) return PTM_OK;
+    memcpy(slot->text, text, len + 1);
+    slot->hash = hash;
+    slot->id = *out;
     return PTM_OK;
 }
 

@@ -32,17 +32,17 @@ bool ptmi_listing_of_hub(const ptmi_catalog *catalog, int64_t hub)
     return false;
 }
 
-static ptm_rc open_of(ptmi_catalog *catalog, int64_t listing, struct open_listing **out,
-                      struct ptm_err *err)
+/* The listing, if it is open and whole; else NULL, and *out_rc says why not. */
+static struct open_listing *open_of(ptmi_catalog *catalog, int64_t listing, ptm_rc *out_rc,
+                                    struct ptm_err *err)
 {
-    *out = ptmi_listing_find(catalog, listing);
-    if (*out && (*out)->broken.rc != PTM_OK) {
-        if (err) *err = (*out)->broken;
-        return (*out)->broken.rc;
-    }
-    if (*out) return PTM_OK;
-    return ptm_err_set(err, PTM_EINVAL, "%s: listing %lld is not open", catalog->path,
-                       (long long)listing);
+    struct open_listing *open = ptmi_listing_find(catalog, listing);
+    if (open && open->broken.rc == PTM_OK) return open;
+    if (open && err) *err = open->broken;
+    *out_rc = open ? open->broken.rc
+                   : ptm_err_set(err, PTM_EINVAL, "%s: listing %lld is not open", catalog->path,
+                                 (long long)listing);
+    return NULL;
 }
 
 static ptm_rc by_id(ptmi_catalog *catalog, const char *literal, int64_t id, struct ptm_err *err)
@@ -191,15 +191,15 @@ ptm_rc ptmi_catalog_put_model(ptmi_catalog *catalog, int64_t listing, const stru
                               int64_t repo, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    struct open_listing *open;
-    PTM_TRY(open_of(catalog, listing, &open, err));
+    ptm_rc rc = PTM_OK;
+    struct open_listing *open = open_of(catalog, listing, &rc, err);
+    if (!open) return rc;
     PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
-    ptm_rc rc = put_model(catalog, open, model, repo, err);
+    rc = put_model(catalog, open, model, repo, err);
     return ptmi_write_end(catalog, WRITE_LISTING, rc, err);
 }
 
-/* --- models fetched by name: behind the listed ones, in the order in which they were first seen
- * --- */
+/* --- models fetched by name: behind the listed ones, as they were first seen --- */
 
 /* The shown listing, or one of their own before there is any. */
 static ptm_rc listing_for_named(ptmi_catalog *catalog, int64_t hub, int64_t *out,
@@ -343,10 +343,11 @@ ptm_rc ptmi_catalog_put_document(ptmi_catalog *catalog, int64_t listing, const c
                                  struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    struct open_listing *open;
-    PTM_TRY(open_of(catalog, listing, &open, err));
+    ptm_rc rc = PTM_OK;
+    struct open_listing *open = open_of(catalog, listing, &rc, err);
+    if (!open) return rc;
     PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
-    ptm_rc rc = put_document(catalog, open, path, data, len, source_url, err);
+    rc = put_document(catalog, open, path, data, len, source_url, err);
     return ptmi_write_end(catalog, WRITE_LISTING, rc, err);
 }
 
@@ -354,15 +355,16 @@ ptm_rc ptmi_catalog_has_key(ptmi_catalog *catalog, int64_t listing, const char *
                             struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    struct open_listing *open;
-    PTM_TRY(open_of(catalog, listing, &open, err));
+    ptm_rc rc = PTM_OK;
+    struct open_listing *open = open_of(catalog, listing, &rc, err);
+    if (!open) return rc;
     PTMI_Q find =
         ptmi_q(catalog, "SELECT 1 FROM models m JOIN listing_entries e ON e.listing_id = ?1 "
                         "AND e.model_id = m.id WHERE m.hub_id = ?2 AND m.key = ?3");
     ptmi_q_int(&find, listing);
     ptmi_q_int(&find, open->hub);
     ptmi_q_text(&find, key);
-    ptm_rc rc = ptmi_q_row(&find, err);
+    rc = ptmi_q_row(&find, err);
     if (rc < 0) return rc;
     *out = rc == PTM_ITEM;
     return PTM_OK;
@@ -387,10 +389,11 @@ ptm_rc ptmi_catalog_checkpoint(ptmi_catalog *catalog, int64_t listing, const cha
                                struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    struct open_listing *open;
-    PTM_TRY(open_of(catalog, listing, &open, err));
+    ptm_rc rc = PTM_OK;
+    struct open_listing *open = open_of(catalog, listing, &rc, err);
+    if (!open) return rc;
     PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
-    ptm_rc rc = checkpoint(catalog, listing, token, err);
+    rc = checkpoint(catalog, listing, token, err);
     PTM_TRY(ptmi_write_end(catalog, WRITE_LISTING, rc, err));
     return ptmi_write_flush(catalog, err);
 }
@@ -462,8 +465,9 @@ static ptm_rc finish(ptmi_catalog *catalog, const struct open_listing *open, str
 ptm_rc ptmi_catalog_listing_finish(ptmi_catalog *catalog, int64_t listing, struct ptm_err *err)
 {
     PTMI_HELD(catalog);
-    struct open_listing *open;
-    PTM_TRY(open_of(catalog, listing, &open, err));
+    ptm_rc rc = PTM_OK;
+    struct open_listing *open = open_of(catalog, listing, &rc, err);
+    if (!open) return rc;
     PTM_TRY(ptmi_write_flush(catalog, err));
     PTM_TRY(ptmi_write_begin(catalog, WRITE_LISTING, err));
     PTM_TRY(ptmi_write_end(catalog, WRITE_LISTING, finish(catalog, open, err), err));
