@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_catalog_open.c - a catalogue that is new, foreign, damaged, newer, read-only, or on a network file system. */
+/* test_catalog_open.c - a catalogue that is new, foreign, damaged, newer, read-only, or on a
+ * network file system. */
 #include "catalog_testing.h"
 
 #include <fcntl.h>
@@ -12,8 +13,10 @@ static void test_catalog_open__makes_folder_and_schema(void **state)
     assert_int_equal(sql_int(fixture, "PRAGMA application_id"), 0x50544d31);
     assert_int_equal(sql_int(fixture, "SELECT count(*) FROM models_view"), 0);
     close_catalog(fixture);
-    assert_int_equal(sql_int(fixture, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
-                     1);
+    assert_int_equal(
+        sql_int(fixture,
+                "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1);
 }
 
 static void test_catalog_open__read_only_needs_a_catalogue(void **state)
@@ -26,7 +29,8 @@ static void test_catalog_open__read_only_needs_a_catalogue(void **state)
     assert_false(ptmi_fs_exists(absent));
 
     assert_ok(ptmi_catalog_open(fixture->ctx, fixture->path, true, &other, err));
-    assert_error(ptmi_catalog_clear_failure(other, "h", NULL, "list", err), PTM_EPERM, "reading only");
+    assert_error(ptmi_catalog_clear_failure(other, "h", NULL, "list", err), PTM_EPERM,
+                 "reading only");
     ptmi_catalog_close(other);
 }
 
@@ -77,9 +81,11 @@ static void test_catalog_open__refuses_other_programs_databases(void **state)
     ptmi_catalog *other = NULL;
     snprintf(path, sizeof path, "%s/browser.db", fixture->root);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "CREATE TABLE history (url TEXT)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE history (url TEXT)", NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
-    assert_error(ptmi_catalog_open(fixture->ctx, path, false, &other, err), PTM_EINVAL, "another program");
+    assert_error(ptmi_catalog_open(fixture->ctx, path, false, &other, err), PTM_EINVAL,
+                 "another program");
 }
 
 static void test_catalog_open__refuses_a_newer_schema(void **state)
@@ -98,7 +104,8 @@ static void test_catalog_open__network_file_systems_get_a_rollback_journal(void 
 {
     struct fixture *fixture = *state;
     close_catalog(fixture);
-    assert_ok(ptmi_catalog_open_as(fixture->ctx, fixture->path, false, true, &fixture->catalog, err));
+    assert_ok(
+        ptmi_catalog_open_as(fixture->ctx, fixture->path, false, true, &fixture->catalog, err));
     assert_non_null(strstr(fixture->log, "network file system"));
     list_range(fixture, "h", 0, 300, true);
     char wal[160];
@@ -120,7 +127,8 @@ static void test_catalog_open__callbacks_may_write_without_wal(void **state)
 {
     struct fixture *fixture = *state;
     close_catalog(fixture);
-    assert_ok(ptmi_catalog_open_as(fixture->ctx, fixture->path, false, true, &fixture->catalog, err));
+    assert_ok(
+        ptmi_catalog_open_as(fixture->ctx, fixture->path, false, true, &fixture->catalog, err));
     list_range(fixture, "h", 0, 300, true);
     assert_ok(ptmi_catalog_each_repo(fixture->catalog, "h", PTMI_REPOS_ALL, write_in_walk,
                                      fixture->catalog, err));
