@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c - runs a fuzz target over every file of the folders given: the corpus as a plain test. */
+/* replay.c - runs a fuzz target over every file of the folders given: the corpus as a plain test.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ int main(int argc, char **argv)
         for (struct dirent *entry; (entry = readdir(dir));) {
             if (entry->d_name[0] == '.') continue;
             char path[4096];
-            if (snprintf(path, sizeof path, "%s/%s", argv[i], entry->d_name) >= (int)sizeof path) return 1;
+            if (snprintf(path, sizeof path, "%s/%s", argv[i], entry->d_name) >= (int)sizeof path)
+                return 1;
             failed |= replay_file(path);
             count++;
         }

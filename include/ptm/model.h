@@ -2,9 +2,9 @@
 /*
  * model.h - what a hub says of one model: the vocabulary that hubs, catalogue and exports share.
  *
- * Plain data. All pointers are borrowed: they are valid during the call that was handed the record and no
- * longer, unless that call's comment says otherwise. A NULL string or a count of -1 means "the hub does
- * not say", which is not the same as "" or 0. Strings are UTF-8 without NUL inside.
+ * Plain data. All pointers are borrowed: they are valid during the call that was handed the record
+ * and no longer, unless that call's comment says otherwise. A NULL string or a count of -1 means
+ * "the hub does not say", which is not the same as "" or 0. Strings are UTF-8 without NUL inside.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ extern "C" {
 /* May everybody have it? Absent, gated, private and taken down are different things. */
 typedef enum ptm_access {
     PTM_ACCESS_OPEN = 0,
-    PTM_ACCESS_GATED,    /* terms to accept on its page, then a token */
+    PTM_ACCESS_GATED, /* terms to accept on its page, then a token */
     PTM_ACCESS_PRIVATE,
     PTM_ACCESS_DISABLED, /* taken down by the hub */
 } ptm_access;
@@ -51,22 +51,22 @@ struct ptm_entry_point {
 
 struct ptm_model {
     /* identity */
-    const char *key;         /* unique and stable within the hub (Hugging Face: _id) */
-    const char *object_id;   /* MetadataObjectID: the hub's own id, as text */
-    bool object_id_is_int;   /* it is a number in the hub's metadata */
-    const char *name;        /* ModelName */
-    const char *owner;       /* ModelOwner */
-    const char *url;         /* ModelURL */
-    const char *owner_url;   /* ModelOwnerURL */
+    const char *key;       /* unique and stable within the hub (Hugging Face: _id) */
+    const char *object_id; /* MetadataObjectID: the hub's own id, as text */
+    bool object_id_is_int; /* it is a number in the hub's metadata */
+    const char *name;      /* ModelName */
+    const char *owner;     /* ModelOwner */
+    const char *url;       /* ModelURL */
+    const char *owner_url; /* ModelOwnerURL */
 
     /* where its repository is */
     const char *clone_url;    /* already reduced to what git can clone; NULL: see not_clonable */
-    const char *not_clonable; /* why there is nothing to clone, one line; NULL when clone_url is set */
+    const char *not_clonable; /* why there is nothing to clone; NULL when clone_url is set */
     const char *repo_ref;     /* branch or tag to check out; NULL: the default branch */
     const char *repo_path;    /* path of this model within a repository shared by many, or NULL */
 
     /* facts */
-    const char *sha;          /* newest commit as the listing tells, 40 hex, or NULL */
+    const char *sha; /* newest commit as the listing tells, 40 hex, or NULL */
     const char *task;
     const char *architecture;
     const char *library;
@@ -96,17 +96,17 @@ struct ptm_model {
     size_t n_entry_points;
 
     /* provenance */
-    const char *raw;           /* the hub's own JSON of this model, byte for byte */
+    const char *raw; /* the hub's own JSON of this model, byte for byte */
     size_t raw_len;
-    const char *metadata_file; /* file that holds it, below HUB/: "json/metadata/hf_metadata.json" */
+    const char *metadata_file; /* that holds it, below HUB/: "json/metadata/hf_metadata.json" */
     const char *source_url;    /* original (never rewritten) URL the facts came from */
     const char *fetched_at;    /* ISO 8601 UTC */
 };
 
 /* All counts -1, all else zero. */
-#define PTM_MODEL_INIT                                                                             \
-    {                                                                                              \
-        .downloads = -1, .downloads_all = -1, .likes = -1, .used_storage = -1, .parameters = -1    \
+#define PTM_MODEL_INIT                                                                          \
+    {                                                                                           \
+        .downloads = -1, .downloads_all = -1, .likes = -1, .used_storage = -1, .parameters = -1 \
     }
 
 #ifdef __cplusplus

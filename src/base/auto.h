@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auto.h - cleanup attributes: an owned local frees itself on every way out (STYLE 22-24).
+ * auto.h - cleanup attributes: an owned local frees itself on every way out.
  *
  *     PTM_AUTO(ptmi_freep) char *path = NULL;
  *     ...

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base_priv.h - what the operating system has of its own, behind plain calls: os_linux.c has the quick ways, os_posix.c says
- * "cannot" so that the caller takes the portable way. Never leaves this folder.
+ * base_priv.h - what the operating system has of its own, behind plain calls: os_linux.c has the
+ * quick ways, os_posix.c says "cannot" so that the caller takes the portable way. Never leaves this
+ * folder.
  */
 #pragma once
 
@@ -11,11 +12,13 @@
 #include <sys/types.h>
 
 /*
- * Opens dir_fd/relative for reading, refusing every symbolic link and every way out of dir_fd. A descriptor, or -1 with errno; ENOSYS
- * when the kernel has no such call (the caller then walks the components itself).
+ * Opens dir_fd/relative for reading, refusing every symbolic link and every way out of dir_fd. A
+ * descriptor, or -1 with errno; ENOSYS when the kernel has no such call (the caller then walks the
+ * components itself).
  */
 int ptmi_os_open_beneath(int dir_fd, const char *relative, int flags);
-/* Copies up to len bytes inside the kernel from and to the current offsets; bytes copied, 0 at the end, -1 when it cannot. */
+/* Copies up to len bytes inside the kernel from and to the current offsets; bytes copied, 0 at the
+ * end, -1 when it cannot. */
 ssize_t ptmi_os_copy_range(int fd_src, int fd_dst, size_t len);
 /* A file without a name in dir, open for reading and writing; -1 where the file system has none. */
 int ptmi_os_tmpfile(const char *dir, mode_t mode);
@@ -23,7 +26,8 @@ int ptmi_os_tmpfile(const char *dir, mode_t mode);
 int ptmi_os_name_tmpfile(int fd, const char *path);
 /* A file in memory for the standard input of a child; -1 where there is none. */
 int ptmi_os_memory_file(void);
-/* Locks or unlocks the whole file for its open file description, without waiting; 0 or an errno (EAGAIN: another has it). */
+/* Locks or unlocks the whole file for its open file description, without waiting; 0 or an errno
+ * (EAGAIN: another has it). */
 int ptmi_os_lock(int fd, bool lock);
 
 /* Between fork and exec: async-signal-safe. */

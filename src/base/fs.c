@@ -20,9 +20,8 @@
 /* A FIFO must not hang us, nor a terminal become ours. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 #define COPY_CHUNK ((size_t)1 << 20)
-#define COPY_RANGE_CHUNK \
-    ((size_t)64          \
-     << 20) /* between two looks at signals: a reflink-less copy of this takes under a second */
+/* Between two looks at signals: a copy of this takes under a second. */
+#define COPY_RANGE_CHUNK ((size_t)64 << 20)
 
 static ssize_t read_some(int fd, char *to, size_t len)
 {
@@ -39,8 +38,8 @@ static ptm_rc read_all(int fd, const char *name, size_t expected, size_t max, ch
     if (expected > max)
         return ptm_err_set(err, PTM_ELIMIT, "%s: %zu bytes, more than the %zu allowed here", name,
                            expected, max);
-    size_t cap =
-        expected + 2; /* a byte more than expected finds the end without growing; one for NUL */
+    /* A byte more than expected finds the end without growing; one is for the NUL. */
+    size_t cap = expected + 2;
     PTM_AUTO(ptmi_freep) char *data = malloc(cap);
     if (!data) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", name);
     size_t len = 0;
@@ -94,7 +93,7 @@ static int not_entered(int parent, const char *name, int why)
  */
 static int open_beneath_by_steps(int dir_fd, const char *relative)
 {
-    PTM_AUTO(ptmi_closep) int at = dup(dir_fd);
+    PTM_AUTO(ptmi_closep) int at = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
     PTM_AUTO(ptmi_freep) char *copy = strdup(relative);
     if (at < 0 || !copy) return -1;
     char *name = copy;

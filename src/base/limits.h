@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits.h - every cap on outside input, in one place, with the reason for its size (STYLE 25).
+ * limits.h - every cap on outside input, in one place, with the reason for its size.
  * Override one at build time with -DPTM_LIMIT_...=N.
  */
 #pragma once

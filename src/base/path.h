@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path.h - the one place where names from outside become paths (DESIGN 5).
+ * path.h - the one place where names from outside become paths.
  *
  * A name is one path component. Refused with PTM_EUNSAFE and the reason: empty, ".", "..", a '/' or
  * '\' inside, control characters, invalid UTF-8, a trailing dot or space, more than PTM_LIMIT_NAME

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.h - a bounded pool of worker threads. A job has one owner: it is handed over at submit, and its function frees it.
- * Submit blocks while the queue is full, so that memory stays flat however much work there is.
+ * pool.h - a bounded pool of worker threads. A job has one owner: it is handed over at submit, and
+ * its function frees it. Submit blocks while the queue is full, so that memory stays flat however
+ * much work there is.
  */
 #pragma once
 

@@ -26,12 +26,14 @@
 #include "str.h"
 
 #define READ_CHUNK ((size_t)64 << 10)
-#define LINE_MAX_BYTES \
-    ((size_t)8 << 10)      /* a longer line of standard error is handed out in pieces */
-#define TICK_MS 100        /* how soon a cancel or a time-out is seen */
-#define TERM_GRACE_MS 5000 /* between SIGTERM and SIGKILL */
-#define ORPHAN_GRACE_MS \
-    1000 /* a program has ended, something it started keeps its pipes: no longer than this */
+/* A longer line of standard error is handed out in pieces. */
+#define LINE_MAX_BYTES ((size_t)8 << 10)
+/* How soon a cancel or a time-out is seen. */
+#define TICK_MS 100
+/* Between SIGTERM and SIGKILL. */
+#define TERM_GRACE_MS 5000
+/* A program has ended, something it started keeps its pipes: no longer than this. */
+#define ORPHAN_GRACE_MS 1000
 
 extern char **environ;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc.h - runs a program: no shell, closed descriptors, its own process group, killed when ctx is cancelled at level 2 or
- * when it has been silent for too long. Never passes a secret as an argument. Thread-safe.
+ * proc.h - runs a program: no shell, closed descriptors, a session of its own, killed when ctx is
+ * cancelled at level 2 or when it has been silent for too long. Never passes a secret as an
+ * argument. Thread-safe.
  */
 #pragma once
 
@@ -13,19 +14,23 @@
 #include "buf.h"
 
 struct ptmi_proc {
-    const char *const *argv;  /* NULL-terminated; argv[0] is looked up in PATH */
-    const char *const *env;   /* NULL-terminated "NAME=value", added to or replacing ours; NULL: none */
-    const char *const *unset; /* NULL-terminated prefixes of names to drop from ours ("GIT_"); NULL: none */
-    const char *cwd;          /* NULL: ours */
-    const void *input;        /* fed to standard input; NULL: /dev/null */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+    /* "NAME=value" each, added to or replacing ours; NULL-terminated; NULL: none. */
+    const char *const *env;
+    /* Beginnings of names to drop from ours ("GIT_"); NULL-terminated; NULL: none. */
+    const char *const *unset;
+    const char *cwd;   /* NULL: ours */
+    const void *input; /* fed to standard input; NULL: /dev/null */
     size_t input_len;
-    /* Output as it comes; NULL: kept in out_text (PTM_LIMIT_STDOUT). Non-OK kills the program with that code. */
+    /* Output as it comes; NULL: kept in out_text (PTM_LIMIT_STDOUT). Non-OK kills the program with
+     * that code. */
     ptm_rc (*on_stdout)(void *arg, const char *data, size_t len, struct ptm_err *err);
-    /* One call a line (ended by \n or \r); the last PTM_LIMIT_STDERR bytes are kept in err_text anyway. */
+    /* One call a line (ended by \n or \r); the last PTM_LIMIT_STDERR bytes are kept in err_text
+     * anyway. */
     void (*on_stderr_line)(void *arg, const char *line);
     void *arg;
-    int silent_seconds;       /* kill after so long without output on either pipe; 0: never */
-    bool interruptible;       /* cancel level 1 ends it too (SIGTERM, then SIGKILL after 5 s) */
+    int silent_seconds; /* kill after so long without output on either pipe; 0: never */
+    bool interruptible; /* cancel level 1 ends it too (SIGTERM, then SIGKILL after 5 s) */
 };
 
 struct ptmi_proc_result {
@@ -35,8 +40,9 @@ struct ptmi_proc_result {
 };
 
 /*
- * PTM_OK when the program ran and ended, whatever its exit status; PTM_ENOENT when there is no such program, PTM_ETIMEOUT,
- * PTM_ECANCELED, PTM_ELIMIT, PTM_EIO. *out is valid (to be cleared) in every case.
+ * PTM_OK when the program ran and ended, whatever its exit status; PTM_ENOENT when there is no such
+ * program, PTM_ETIMEOUT, PTM_ECANCELED, PTM_ELIMIT, PTM_EIO. *out is valid (to be cleared) in every
+ * case.
  */
 PTM_MUST_USE ptm_rc ptmi_proc_run(ptm_ctx *ctx, const struct ptmi_proc *proc,
                                   struct ptmi_proc_result *out, struct ptm_err *err);

@@ -46,7 +46,7 @@ char *ptmi_url_set_param(const char *url, const char *name, const char *value);
 char *ptmi_url_redact(const char *url);
 
 /*
- * Rewriting rules (DESIGN 4): immutable once built; the longest FROM wins, undo goes by the longest
+ * Rewriting rules: immutable once built; the longest FROM wins, undo goes by the longest
  * TO. A bare host gets a "/" on both sides, so that the rules mean the same to git's insteadOf; a
  * second rule for a FROM replaces the first.
  */
@@ -63,7 +63,7 @@ char *ptmi_rewrite_undo(const struct ptmi_rewrite *rules,
                         const char *url); /* back to the original; malloc'ed */
 
 /*
- * Reduces a link to a repository (DESIGN 3): scheme, host, ".git", trailing "/", "/tree/...",
+ * Reduces a link to a repository: scheme, host, ".git", trailing "/", "/tree/...",
  * "/blob/..." taken off. One path component: author is the host. clone_url is
  * "scheme://host/author/repo"; known forges by https, on other hosts a ".git" at the end stays.
  * Groups of GitLab (a/b/c): author a, name "b.c". PTM_ENOTCLONABLE with the reason when the link

@@ -20,8 +20,8 @@
 #include "str.h"
 
 #define CHUNK ((size_t)64 << 10)
-#define NAME_TRIES \
-    10000 /* other writers of our own process, and leavings of a dead one with our number */
+/* Other writers of our own process, and leavings of a dead one with our number. */
+#define NAME_TRIES 10000
 #define BASE_MAX 200 /* of the target's name within the temporary one: names end at 255 bytes */
 
 struct ptmi_whole {
