@@ -28,7 +28,7 @@ PTM_MUST_USE ptm_rc ptmi_cli_start(struct ptmi_cli *cli, struct ptm_err *err);
 /* Ends the display and gives everything back. Also after no or a failed start. */
 void ptmi_cli_finish(struct ptmi_cli *cli);
 
-/* The exit status of an error (DESIGN 4): 1 usage or configuration, 130 interrupted, 3 could not go
+/* The exit status of an error: 1 usage or configuration, 130 interrupted, 3 could not go
  * on. */
 int ptmi_cli_status(ptm_rc rc);
 /* Prints an error on stderr, once, as "ptm: MESSAGE". */

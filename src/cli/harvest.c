@@ -194,6 +194,7 @@ static ptm_rc harvest_hub(struct ptmi_drive *drive, const struct ptmi_hub_ops *h
     struct ptmi_report report = {.hub = hub->name};
     struct ptm_err ignored = {0};
     ptm_rc rc = ptmi_mirror_run(drive->mirror, hub, harvest->steps, &report, err);
+    if (ptmi_cli_status(rc) == 1) return rc; /* a wrong option: there is nothing to account for */
     struct ptmi_account account = {
         .report = &report,
         .steps = harvest->steps,

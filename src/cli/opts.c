@@ -88,7 +88,7 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
         {
             .name = "all",
             .letter = 'a',
-            .help = "All five hubs.",
+            .help = "Every hub.",
             .groups = PTMI_GROUP_HUBS,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
@@ -267,7 +267,7 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
         {
             .name = "yes",
             .letter = 'y',
-            .help = "Go on although the estimate does not fit the free disk space.",
+            .help = "Go on although it may not fit the free disk space, --keep-free or not.",
             .groups = PTMI_GROUP_CLONE,
             .flags = PTMI_OPT_FLAG,
         },
@@ -275,7 +275,7 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
         {
             .name = "keep-free",
             .arg = "SIZE",
-            .help = "Disk space that must stay free; with less in sight it stops.",
+            .help = "Disk space that must stay free; with less in sight it stops, unless --yes.",
             .groups = PTMI_GROUP_CLONE,
             .fallback = "1G",
             .check = check_size,
@@ -304,7 +304,8 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
     [PTMI_OPT_OFFLINE] =
         {
             .name = "offline",
-            .help = "Use no network: every request fails at once.",
+            .help = "Use no network: go by the list and the clones there are. What needs more "
+                    "fails at once.",
             .groups = PTMI_GROUP_NET,
             .flags = PTMI_OPT_FLAG,
         },

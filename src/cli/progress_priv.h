@@ -17,8 +17,8 @@ struct progress_task {
     char hub[PROGRESS_HUB_MAX];
     char name[PROGRESS_NAME_MAX];
     int64_t done, total;
-    int64_t
-        first_done; /* where the first event stood: what was there before does not count as speed */
+    /* Where the first event stood: what was there before does not count as speed. */
+    int64_t first_done;
     int64_t begun_ms;
     bool seen;
 };

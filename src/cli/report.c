@@ -162,7 +162,7 @@ static void print_people(struct ptmi_cli *cli, const struct ptmi_account *accoun
     ptmi_out_printf(&cli->out, "%s%s%s%s\n", ptmi_out_code(cli->out.colors_out, PTMI_BOLD), r->hub,
                     ptmi_out_code(cli->out.colors_out, PTMI_PLAIN),
                     account->why ? " (stopped)"
-                    : r->dry_run ? " (dry run: nothing was fetched)"
+                    : r->dry_run ? " (dry run: nothing was cloned)"
                                  : "");
     if (account->steps & (PTMI_STEP_LIST | PTMI_STEP_PARSE | PTMI_STEP_CLONE))
         print_models(cli, account);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* top.c - the rules of --top and HF_TORRENT_SHRINKAGE (DESIGN 4), in one pure function. */
+/* top.c - the rules of --top and HF_TORRENT_SHRINKAGE, in one pure function. */
 #include "top.h"
 
 #include <errno.h>

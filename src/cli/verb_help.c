@@ -99,22 +99,27 @@ static void help_all(struct ptmi_out *out)
     print_paragraphs(out, "ptm harvests and mirrors pre-trained models from public hubs: their "
                           "metadata, their git repositories and their large files, verified, "
                           "resumable, never stored twice; and describes them in one schema.");
-    ptmi_out_printf(out, "\nVerbs:\n");
+    ptmi_out_printf(out, "\nTo begin with:\n"
+                         "  ptm run modelhub --dry-run     what would one small hub take?\n"
+                         "  ptm run modelhub               harvest it into ./data\n"
+                         "  ptm run huggingface --top 100  the hundred most downloaded models\n"
+                         "  ptm clone huggingface/openai-community/gpt2\n"
+                         "                                 one model by name\n"
+                         "  ptm status                     what is there, and what failed\n");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (!(verb->flags & PTMI_VERB_HIDDEN)) print_item(out, verb->name, verb->summary);
+        if (verb->flags & PTMI_VERB_HIDDEN) continue;
+        if (verb->heading) ptmi_out_printf(out, "\n%s:\n", verb->heading);
+        print_item(out, verb->name, verb->summary);
     }
     ptmi_out_printf(out, "\nHubs:\n");
     for (size_t i = 0; ptmi_hub_at(i); i++)
         print_item(out, ptmi_hub_at(i)->name, ptmi_hub_at(i)->summary);
-    ptmi_out_printf(out, "\nExamples:\n"
-                         "  ptm run huggingface --top 10%%\n"
-                         "  ptm run modelhub pytorchhub\n"
-                         "  ptm clone huggingface/openai-community/gpt2\n"
-                         "  ptm status\n\n");
+    ptmi_out_printf(out, "\n");
     print_paragraphs(out, "Exit status: 0 all done; 1 usage or configuration; 2 finished, but some "
                           "items failed; 3 could not go on; 130 interrupted.\n\n"
-                          "ptm help VERB tells of a verb and its options.");
+                          "ptm help VERB tells of a verb and its options; man ptm of files and "
+                          "environment variables.");
 }
 
 ptm_rc ptmi_verb_help(struct ptmi_cli *cli, int *status, struct ptm_err *err)

@@ -16,6 +16,7 @@ enum {
 
 static const struct ptmi_verb table[] = {
     {
+        .heading = "Harvest",
         .name = "run",
         .operands = "HUB... | --all",
         .summary = "Harvest hubs: list, choose, clone, describe, export.",
@@ -30,7 +31,7 @@ static const struct ptmi_verb table[] = {
             "given. An account of each hub stands at the end.",
         .examples = {{"run huggingface --top 10%", "the most downloaded tenth of Hugging Face"},
                      {"run modelhub pytorchhub", "two hubs, one after the other"},
-                     {"run --all --dry-run", "say what all five would take, and stop there"},
+                     {"run --all --dry-run", "say what all of them would take, and stop there"},
                      {"run huggingface --top 1000 --filter \"license = 'mit'\"",
                       "the first thousand that are under MIT"},
                      {NULL, NULL}},
@@ -39,6 +40,90 @@ static const struct ptmi_verb table[] = {
         .run = ptmi_verb_run,
     },
     {
+        .name = "clone",
+        .operands = "HUB... | HUB/ID[@REV]... | HUB --urls FILE... | HUB --ids FILE",
+        .summary = "Clone repositories with their large files.",
+        .text =
+            "Clones what the options choose of a hub, what files list, or single models by name, "
+            "with full history and the content of their Git LFS files. What is there already is "
+            "brought up to date by fast-forward (--no-update leaves it). A hub that was never "
+            "listed is listed first; models by name need no listing where the hub can be asked "
+            "for one.",
+        .examples = {{"clone huggingface/openai-community/gpt2@main", "one model at a revision"},
+                     {"clone huggingface --ids names.txt", "the models a file names"},
+                     {"clone huggingface --urls split_urls/split_url_*.txt",
+                      "what `ptm split` wrote"},
+                     {"clone modelzoo --large none", "without large files"},
+                     {NULL, NULL}},
+        .groups = STEP | CLONE | PTMI_GROUP_NAMED,
+        .flags = PTMI_VERB_HUBS | PTMI_VERB_TOKENS,
+        .run = ptmi_verb_clone,
+    },
+    {
+        .name = "retry",
+        .operands = "[HUB...]",
+        .summary = "Try what failed once more.",
+        .text = "Takes up the failures that may work now; with --force all of them, for example "
+                "after terms were accepted and HF_TOKEN was set.",
+        .examples = {{"retry", NULL}, {"retry huggingface --force", NULL}, {NULL, NULL}},
+        .groups = (STEP & ~PTMI_GROUP_HUBS) | CLONE | PTMI_GROUP_EXPORT | PTMI_GROUP_RETRY,
+        .flags = PTMI_VERB_HUBS | PTMI_VERB_TOKENS,
+        .run = ptmi_verb_retry,
+    },
+    {
+        .heading = "Look and check",
+        .name = "status",
+        .operands = "[HUB...]",
+        .summary = "What is there, a hub a row.",
+        .text = "When each hub was listed, how many models it has, how many repositories are "
+                "selected and cloned, how many large files with how many bytes, and how much "
+                "failed. Uses no network and waits for nobody.",
+        .examples = {{"status", NULL}, {"status huggingface --json", NULL}, {NULL, NULL}},
+        .groups = LOOK,
+        .flags = PTMI_VERB_HUBS,
+        .run = ptmi_verb_status,
+    },
+    {
+        .name = "failures",
+        .operands = "[HUB...]",
+        .summary = "What failed, where, and why.",
+        .text = "Each failure with hub, id, stage, reason, HTTP status, time, whether trying "
+                "again can help, and the message. Gated, absent, taken down and failed are "
+                "different reasons.",
+        .examples = {{"failures", NULL},
+                     {"failures huggingface --stage clone --json", NULL},
+                     {NULL, NULL}},
+        .groups = LOOK | PTMI_GROUP_FAILURES,
+        .flags = PTMI_VERB_HUBS,
+        .run = ptmi_verb_failures,
+    },
+    {
+        .name = "show",
+        .operands = "HUB/NAME...",
+        .summary = "All that is known of a model.",
+        .text = "Record, facts with where they came from and when, repository, large files and "
+                "failures of a model. With --json as one object a line; --raw adds the hub's own "
+                "record as received.",
+        .examples = {{"show huggingface/openai-community/gpt2", NULL},
+                     {"show modelhub/AlexNet --json --raw", NULL},
+                     {NULL, NULL}},
+        .groups = LOOK | PTMI_GROUP_SHOW,
+        .run = ptmi_verb_show,
+    },
+    {
+        .name = "verify",
+        .operands = "[HUB...]",
+        .summary = "Is everything whole?",
+        .text = "Reads everything again: every clone by git fsck and git status, every large file "
+                "by its SHA-256. What is not whole is printed and noted as a failure, which `ptm "
+                "retry` mends; the exit status is 2 then.",
+        .examples = {{"verify", NULL}, {"verify onnxmodelzoo", NULL}, {NULL, NULL}},
+        .groups = LOOK,
+        .flags = PTMI_VERB_HUBS,
+        .run = ptmi_verb_verify,
+    },
+    {
+        .heading = "Single steps of a harvest",
         .name = "setup",
         .operands = "HUB... | --all",
         .summary = "Make the folders of hubs, and print where they are.",
@@ -75,26 +160,6 @@ static const struct ptmi_verb table[] = {
         .run = ptmi_verb_parse,
     },
     {
-        .name = "clone",
-        .operands = "HUB... | HUB/ID[@REV]... | HUB --urls FILE... | HUB --ids FILE",
-        .summary = "Clone repositories with their large files.",
-        .text =
-            "Clones what the options choose of a hub, what files list, or single models by name, "
-            "with full history and the content of their Git LFS files. What is there already is "
-            "brought up to date by fast-forward (--no-update leaves it). A hub that was never "
-            "listed is listed first; models by name need no listing where the hub can be asked "
-            "for one.",
-        .examples = {{"clone huggingface/openai-community/gpt2@main", "one model at a revision"},
-                     {"clone huggingface --ids names.txt", "the models a file names"},
-                     {"clone huggingface --urls split_urls/split_url_*.txt",
-                      "what `ptm split` wrote"},
-                     {"clone modelzoo --large none", "without large files"},
-                     {NULL, NULL}},
-        .groups = STEP | CLONE | PTMI_GROUP_NAMED,
-        .flags = PTMI_VERB_HUBS | PTMI_VERB_TOKENS,
-        .run = ptmi_verb_clone,
-    },
-    {
         .name = "schema",
         .operands = "HUB... | --all",
         .summary = "Write the standard records, json/HUB.json.",
@@ -120,68 +185,7 @@ static const struct ptmi_verb table[] = {
         .run = ptmi_verb_split,
     },
     {
-        .name = "status",
-        .operands = "[HUB...]",
-        .summary = "What is there, a hub a row.",
-        .text = "When each hub was listed, how many models it has, how many repositories are "
-                "selected and cloned, how many large files with how many bytes, and how much "
-                "failed. Uses no network and waits for nobody.",
-        .examples = {{"status", NULL}, {"status huggingface --json", NULL}, {NULL, NULL}},
-        .groups = LOOK,
-        .flags = PTMI_VERB_HUBS,
-        .run = ptmi_verb_status,
-    },
-    {
-        .name = "failures",
-        .operands = "[HUB...]",
-        .summary = "What failed, where, and why.",
-        .text = "Each failure with hub, id, stage, reason, HTTP status, time, whether trying "
-                "again can help, and the message. Gated, absent, taken down and failed are "
-                "different reasons.",
-        .examples = {{"failures", NULL},
-                     {"failures huggingface --stage clone --json", NULL},
-                     {NULL, NULL}},
-        .groups = LOOK | PTMI_GROUP_FAILURES,
-        .flags = PTMI_VERB_HUBS,
-        .run = ptmi_verb_failures,
-    },
-    {
-        .name = "retry",
-        .operands = "[HUB...]",
-        .summary = "Try what failed once more.",
-        .text = "Takes up the failures that may work now; with --force all of them, for example "
-                "after terms were accepted and HF_TOKEN was set.",
-        .examples = {{"retry", NULL}, {"retry huggingface --force", NULL}, {NULL, NULL}},
-        .groups = (STEP & ~PTMI_GROUP_HUBS) | CLONE | PTMI_GROUP_EXPORT | PTMI_GROUP_RETRY,
-        .flags = PTMI_VERB_HUBS | PTMI_VERB_TOKENS,
-        .run = ptmi_verb_retry,
-    },
-    {
-        .name = "show",
-        .operands = "HUB/NAME...",
-        .summary = "All that is known of a model.",
-        .text = "Record, facts with where they came from and when, repository, large files and "
-                "failures of a model. With --json as one object a line; --raw adds the hub's own "
-                "record as received.",
-        .examples = {{"show huggingface/openai-community/gpt2", NULL},
-                     {"show modelhub/AlexNet --json --raw", NULL},
-                     {NULL, NULL}},
-        .groups = LOOK | PTMI_GROUP_SHOW,
-        .run = ptmi_verb_show,
-    },
-    {
-        .name = "verify",
-        .operands = "[HUB...]",
-        .summary = "Is everything whole?",
-        .text = "Reads everything again: every clone by git fsck and git status, every large file "
-                "by its SHA-256. What is not whole is printed and noted as a failure, which `ptm "
-                "retry` mends; the exit status is 2 then.",
-        .examples = {{"verify", NULL}, {"verify onnxmodelzoo", NULL}, {NULL, NULL}},
-        .groups = LOOK,
-        .flags = PTMI_VERB_HUBS,
-        .run = ptmi_verb_verify,
-    },
-    {
+        .heading = "About ptm",
         .name = "config",
         .operands = "",
         .summary = "What is in force, and whence.",

@@ -25,6 +25,7 @@ enum {
 };
 
 struct ptmi_verb {
+    const char *heading; /* in the list of verbs, above the first of a group; else NULL */
     const char *name;
     const char *operands; /* for the synopsis: "HUB... | --all"; "" when there are none */
     const char *summary;  /* one line */

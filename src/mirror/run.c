@@ -51,10 +51,20 @@ static ptm_rc clone_selection(ptmi_mirror *mirror, const struct ptmi_hub_ops *hu
     return go ? ptmi_mirror_clone(mirror, hub, NULL, out, err) : PTM_OK;
 }
 
+/* A wrong --filter is told before the list is fetched, which may take an hour. */
+static ptm_rc check_choice(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, struct ptm_err *err)
+{
+    struct ptmi_select what;
+    struct ptmi_selected ignored = {0};
+    PTM_TRY(ptmi_mirror_selection(mirror, hub, &what, err));
+    return what.filter ? ptmi_catalog_select(mirror->catalog, &what, &ignored, err) : PTM_OK;
+}
+
 ptm_rc ptmi_mirror_run(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub, unsigned steps,
                        struct ptmi_report *out, struct ptm_err *err)
 {
     *out = (struct ptmi_report){.hub = hub->name};
+    if (steps & PTMI_STEP_CLONE) PTM_TRY(check_choice(mirror, hub, err));
     PTM_TRY(ptmi_mirror_setup(mirror, hub, err));
     PTM_TRY(list_and_parse(mirror, hub, steps, out, err));
     if (steps & PTMI_STEP_CLONE) {
@@ -117,8 +127,7 @@ ptm_rc ptmi_mirror_clone_one(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub
     return ptmi_mirror_export(mirror, hub, true, out, err);
 }
 
-/* --- retry
- * -------------------------------------------------------------------------------------------- */
+/* --- retry --- */
 
 struct again {
     bool all;
