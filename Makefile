@@ -7,9 +7,14 @@ all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) --prefix $(PREFIX) --buildtype release -Dtests=false
+	meson setup $(BUILD) --prefix $(abspath $(PREFIX)) --buildtype release -Dtests=false
 
+# A prefix named here counts also when another was built for: `make; make install PREFIX=~/.local`. Without one, what was built for stays.
 install: all
+ifneq ($(origin PREFIX),file)
+	meson configure $(BUILD) --prefix $(abspath $(PREFIX))
+	ninja -C $(BUILD)
+endif
 	meson install -C $(BUILD) --no-rebuild
 
 demo check bench nightly release bootstrap:

@@ -460,7 +460,7 @@ def main():
     parser.add_argument("--port-file", help="the port is written here once the server listens")
     parser.add_argument("--synthetic", type=int, default=0, help="list so many made-up models instead (no repositories)")
     args = parser.parse_args()
-    server = serve(args.dir, args.port, args.synthetic)
+    server = serve(os.path.abspath(args.dir), args.port, args.synthetic)  # git's CGI wants it absolute
     if args.port_file:
         with open(args.port_file + ".tmp", "w", encoding="ascii") as out:
             out.write(f"{server.server_port}\n")
