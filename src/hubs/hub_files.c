@@ -56,7 +56,7 @@ static ptm_rc walk_entry(struct walk *walk, int dir_fd, const char *path, const 
 static ptm_rc walk_folder(struct walk *walk, int fd, const char *path, int depth,
                           struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_closep) int copy = dup(fd);
+    PTM_AUTO(ptmi_closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) return ptm_err_sys(err, errno, "%s/%s", walk->root, path);
     PTM_AUTO(ptmi_closedirp) DIR *dir = fdopendir(copy);
     if (!dir) return ptm_err_sys(err, errno, "%s/%s", walk->root, path);

@@ -17,8 +17,7 @@
 #define DOCUMENT "json/metadata/mh_metadata.json"
 #define CONFIG "contrib_src/model/config.json"
 
-/* --- the list
- * ---------------------------------------------------------------------------------------- */
+/* --- the list --- */
 
 struct listing {
     const struct ptmi_origin *from;
@@ -115,8 +114,7 @@ static ptm_rc list(const struct ptmi_hub_env *env, const struct ptmi_hub_sink *s
     return rc;
 }
 
-/* --- what a clone says
- * ------------------------------------------------------------------------------- */
+/* --- what a clone says --- */
 
 static const char *text_of(yyjson_val *obj, const char *name)
 {

@@ -22,8 +22,8 @@
 
 /* Capability bits. */
 enum {
-    PTMI_HUB_SELECTABLE =
-        1u << 0, /* has popularity counts: --top, --sort, --filter and the default share apply */
+    /* Has popularity counts: --top, --sort and the default share apply. */
+    PTMI_HUB_SELECTABLE = 1u << 0,
     PTMI_HUB_RESUMABLE = 1u << 1,  /* list() loads and saves tokens */
     PTMI_HUB_HTML_PAGES = 1u << 2, /* parse() takes saved pages (--pages) */
 };
@@ -57,7 +57,6 @@ struct ptmi_hub_env {
     ptm_net *net;
     const char *token;     /* resume token of an unfinished listing, or NULL: start at the top */
     bool no_siblings;      /* --no-siblings */
-    const char *sort;      /* --sort, NULL: downloads */
     int jobs;              /* requests at once */
     const char *pages_dir; /* --pages, or NULL */
     uint64_t task;         /* progress task of the step */
@@ -87,18 +86,15 @@ struct ptmi_hub_array {
 };
 
 struct ptmi_hub_ops {
-    int abi;           /* PTMI_HUB_ABI */
-    const char *name;  /* "huggingface": folder, command line, HUB.json */
-    const char *title; /* ModelHubName */
-    const char *url;   /* ModelHubURL */
-    const char
-        *url_v1; /* ModelHubURL as the reference program wrote it (--compat v1); NULL: the same */
+    int abi;             /* PTMI_HUB_ABI */
+    const char *name;    /* "huggingface": folder, command line, HUB.json */
+    const char *title;   /* ModelHubName */
+    const char *url;     /* ModelHubURL */
+    const char *url_v1;  /* ModelHubURL as the PTMTorrent scripts wrote it; NULL: the same */
     const char *summary; /* one line for help and README */
     const char *size;    /* what a full harvest takes, for people: "441 MB" */
     unsigned caps;
     const struct ptmi_hub_array *arrays; /* ends with {NULL} ; may be NULL */
-    const char *const *html_dirs; /* always NULL-terminated; folders made by setup beyond the common
-                                     seven; may be NULL */
     /* Fetches the listing. Required. */
     ptm_rc (*list)(const struct ptmi_hub_env *env, const struct ptmi_hub_sink *sink,
                    struct ptm_err *err);

@@ -99,6 +99,6 @@ PTM_MUST_USE ptm_rc ptmi_mirror_verify(ptmi_mirror *mirror, const struct ptmi_hu
 PTM_MUST_USE ptm_rc ptmi_mirror_split(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                       int files, int *out_files, int64_t *out_urls,
                                       struct ptm_err *err);
-/* Folders of setup: all seven of DESIGN 3, even when empty. */
+/* Makes the folders of a hub: all of them, even those that stay empty. */
 PTM_MUST_USE ptm_rc ptmi_mirror_setup(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                       struct ptm_err *err);

@@ -173,7 +173,6 @@ static void fill_env(struct feed *feed, struct ptmi_hub_env *env, struct ptmi_hu
         .net = mirror->net,
         .token = feed->listing.token,
         .no_siblings = mirror->opts.no_siblings,
-        .sort = mirror->opts.sort,
         .jobs = mirror->jobs,
         .pages_dir = mirror->opts.pages_dir,
         .task = feed->task,

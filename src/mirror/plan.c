@@ -56,17 +56,30 @@ ptm_rc ptmi_mirror_selection(const ptmi_mirror *mirror, const struct ptmi_hub_op
     return opts->top ? parse_top(opts->top, out, err) : PTM_OK;
 }
 
-/* "huggingface: 12,034 repositories to clone, 3.1 TB and 17 of unknown size; 80 GB are free". */
+/* "at most 3.1 TB and some of unknown size": the listing knows whole repositories, not what the
+ * options leave out of them. */
+static void write_sizes(const ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
+                        const struct ptmi_selected *chosen, char *out, size_t size)
+{
+    const struct ptmi_lfs_opts *lfs = &mirror->opts.lfs;
+    bool narrowed = lfs->n_include || lfs->n_exclude || lfs->max_size > 0;
+    char need[32];
+    if (lfs->large == PTMI_LARGE_NONE)
+        snprintf(out, size, "git history without large files");
+    else if (chosen->unknown_size < chosen->repos - chosen->present)
+        snprintf(out, size, "%s%s%s", narrowed ? "at most " : "",
+                 ptmi_str_human_size(chosen->bytes, need),
+                 chosen->unknown_size ? " and some of unknown size" : "");
+    else
+        snprintf(out, size, "sizes unknown (this hub as a whole: about %s)", hub->size);
+}
+
 static void tell(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                  const struct ptmi_selected *chosen, int64_t free_bytes)
 {
-    char need[32], have[32], sizes[160];
+    char have[32], sizes[160];
     int64_t wanted = chosen->repos - chosen->present;
-    if (chosen->unknown_size < wanted)
-        snprintf(sizes, sizeof sizes, "%s%s", ptmi_str_human_size(chosen->bytes, need),
-                 chosen->unknown_size ? " and some of unknown size" : "");
-    else
-        snprintf(sizes, sizeof sizes, "sizes unknown (this hub as a whole: about %s)", hub->size);
+    write_sizes(mirror, hub, chosen, sizes, sizeof sizes);
     ptmi_log(mirror->ctx, PTM_LOG_INFO, "mirror",
              "%s: %lld of %lld models chosen: %lld %s, %lld of them here already%s%s; %s free",
              hub->name, (long long)chosen->chosen_models, (long long)chosen->models,

@@ -359,8 +359,7 @@ static void test_hubs_hf_model__a_refusing_sink_ends_the_page(void **state)
     collect_clear(&all);
 }
 
-/* --- real answers
- * --------------------------------------------------------------------------------------- */
+/* --- real answers --- */
 
 static const char *hubdata(void)
 {

@@ -145,8 +145,7 @@ static void test_hubs_modelhub__what_is_no_list_is_refused(void **state)
     }
 }
 
-/* --- config.json
- * ------------------------------------------------------------------------------------------ */
+/* --- config.json --- */
 
 static ptm_rc config(const char *json, size_t len, struct ptmi_arena *arena,
                      struct ptmi_facts *facts)
