@@ -384,18 +384,37 @@ static ptm_rc redact_front(struct ptmi_buf *out, const char *url, size_t len)
     return ptmi_buf_append(out, at + 1, len - (size_t)(at + 1 - url), NULL);
 }
 
-/* A fragment is left out: it is never sent, and some sign-in pages put tokens there. */
+static bool same_name(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const char *end = memchr(a, '=', a_len);
+    size_t len = end ? (size_t)(end - a) : 0;
+    return len > 0 && len < b_len && b[len] == '=' && memcmp(a, b, len) == 0;
+}
+
+/* A fragment is left out: it is never sent, and some sign-in pages put tokens there. Of neighbours
+ * of one name the first stands for all, "expand[]=author&..": twenty of them hide what went wrong.
+ */
 static ptm_rc redact(struct ptmi_buf *out, const char *url)
 {
     size_t front = strcspn(url, "?#");
     PTM_TRY(redact_front(out, url, front));
     if (url[front] != '?') return PTM_OK;
-    const char *param = url + front;
+    const char *param = url + front, *last = "";
+    size_t last_len = 0;
+    bool told = false; /* that some were left out */
     do {
-        PTM_TRY(ptmi_buf_putc(out, *param, NULL));
-        param++;
+        char before = *param++;
         size_t len = strcspn(param, "&#");
-        PTM_TRY(redact_param(out, param, len));
+        if (!same_name(last, last_len, param, len)) {
+            PTM_TRY(ptmi_buf_putc(out, before, NULL));
+            PTM_TRY(redact_param(out, param, len));
+            told = false;
+        } else if (!told) {
+            PTM_TRY(ptmi_buf_puts(out, "&..", NULL));
+            told = true;
+        }
+        last = param;
+        last_len = len;
         param += len;
     } while (*param == '&');
     return PTM_OK;

@@ -218,6 +218,8 @@ static void test_base_url__redacts(void **state)
          "https://h/x?token=***&access_token=***&key=***&Policy=***&sig=***&%74oken=***"},
         {"https://h/x?author=me&keyword=x&design=y", "https://h/x?author=me&keyword=x&design=y"},
         {"https://h/x#access_token=1", "https://h/x"},
+        {"https://h/x?n=1&e[]=a&e[]=b&e[]=c&cursor=q", "https://h/x?n=1&e[]=a&..&cursor=q"},
+        {"https://h/x?sig=a&sig=b&sigma=c&sigma", "https://h/x?sig=***&..&sigma=c&sigma"},
         {"https://h/x?%zz=1", "https://h/x?%zz=***"},
         {"no url at all", "no url at all"},
         {"ssh://git:pw@h/x", "ssh://h/x"},
