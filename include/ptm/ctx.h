@@ -44,7 +44,7 @@ struct ptm_event {
     ptm_task_kind task_kind;
     uint64_t task;    /* the same number from BEGIN to END */
     const char *hub;  /* "huggingface", or NULL */
-    const char *name; /* step name, AUTHOR/REPO, or file path */
+    const char *name; /* step name, AUTHOR/REPO, or AUTHOR/REPO: file path */
     int64_t done;     /* units finished */
     int64_t total;    /* units in all, -1 when unknown */
     ptm_rc rc;        /* at END: how it ended */

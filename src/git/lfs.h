@@ -54,10 +54,10 @@ struct ptmi_lfs_opts {
     size_t n_include;
     const char *const *exclude;
     size_t n_exclude;
-    int64_t max_size; /* of one file, 0: no limit */
-    int jobs;         /* transfers at once for this repository, 0: 8 */
-    const char *hub;  /* for progress events */
-    const char *label;
+    int64_t max_size;  /* of one file, 0: no limit */
+    int jobs;          /* transfers at once for this repository, 0: 8 */
+    const char *hub;   /* for progress events */
+    const char *label; /* the same: AUTHOR/NAME, or NULL */
     /*
      * Another place for an object that upstream lost: fills *out_url (malloc'ed) for the attempt-th
      * (0, 1, ..) source of path, or leaves it NULL when there is none. May be NULL. Called from

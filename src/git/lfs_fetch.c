@@ -255,6 +255,16 @@ static ptm_rc bring(struct item *item, struct ptm_err *err)
     return PTM_OK;
 }
 
+/* Half of all models call their file model.safetensors: the repository is named too. */
+static uint64_t begin_task(const struct item *item)
+{
+    const struct ptmi_lfs_job *job = item->transfer->job;
+    const char *label = job->opts->label, *path = item->object->path;
+    PTM_AUTO(ptmi_freep) char *name = label ? ptmi_str_printf("%s: %s", label, path) : NULL;
+    return ptmi_task_begin(job->git->ctx, PTM_TASK_TRANSFER, job->opts->hub, name ? name : path,
+                           item->object->pointer.size);
+}
+
 static void run_item(void *arg)
 {
     PTM_AUTO(item_freep) struct item *item = arg;
@@ -267,8 +277,7 @@ static void run_item(void *arg)
         fail_all(transfer, rc, &err);
         return;
     }
-    item->task = ptmi_task_begin(job->git->ctx, PTM_TASK_TRANSFER, job->opts->hub,
-                                 item->object->path, item->object->pointer.size);
+    item->task = begin_task(item);
     ptm_rc rc = bring(item, &err);
     ptmi_task_end(job->git->ctx, item->task,
                   rc < 0               ? rc
