@@ -41,8 +41,9 @@ static const struct rule rules[] = {
     {"password authentication was removed", WHO_ANY, PTM_EAUTH, false},
     {"repository not found", WHO_ANY, PTM_ENOTFOUND, false},
     {"' not found", WHO_LOCAL, PTM_ENOTFOUND, false},
-    {"not found in upstream", WHO_LOCAL, PTM_ENOTFOUND, false},
-    {"couldn't find remote ref", WHO_LOCAL, PTM_ENOTFOUND, false},
+    {"not found in upstream", WHO_LOCAL, PTM_ENOENT,
+     false}, /* the repository is there, the ref not */
+    {"couldn't find remote ref", WHO_LOCAL, PTM_ENOENT, false},
     {"error: object ", WHO_LOCAL, PTM_ECORRUPT, false}, /* which one, and what is wrong with it */
     {"fsck error", WHO_LOCAL, PTM_ECORRUPT, false},
     {"error in object", WHO_LOCAL, PTM_ECORRUPT, false},
@@ -240,7 +241,7 @@ static ptm_rc login_reason(const char *url, bool with_token)
     return hides && !with_token ? PTM_ENOTFOUND : PTM_EAUTH;
 }
 
-static const char *way_out(ptm_rc rc, const char *url, bool login)
+static const char *way_out(ptm_rc rc, const char *url)
 {
     bool hf = url && ptmi_url_same_origin(url, "https://huggingface.co/");
     bool github = url && ptmi_url_same_origin(url, "https://github.com/");
@@ -252,9 +253,9 @@ static const char *way_out(ptm_rc rc, const char *url, bool login)
                : github ? "; check GITHUB_TOKEN"
                         : "; the server wants credentials: put them into ~/.netrc";
     case PTM_ENOTFOUND:
-        if (!login) return "";
-        return hf ? "; missing or private: set HF_TOKEN if you may see it"
-                  : "; missing or private: set GITHUB_TOKEN if you may see it";
+        return hf       ? "; set HF_TOKEN if you may see it"
+               : github ? "; set GITHUB_TOKEN if you may see it"
+                        : "";
     case PTM_ENOSPC:
         return "; free some space and run again";
     case PTM_ENET:
@@ -274,7 +275,7 @@ ptm_rc ptmi_git_reason(const char *text, int exit_status, const char *what, cons
 {
     char line[LINE_SIZE] = "", shown[LINE_SIZE];
     int status = 0;
-    bool retryable = false, login = false;
+    bool retryable = false;
     ptm_rc rc = PTM_EGIT;
     char status_line[LINE_SIZE] = "";
     bool has_status = find_status(text, &status, status_line);
@@ -284,19 +285,22 @@ ptm_rc ptmi_git_reason(const char *text, int exit_status, const char *what, cons
     if (has_status && (!rule || vague)) {
         rc = by_status(status, url, &retryable);
         memcpy(line, status_line, sizeof line);
-        login = status == 401;
-        if (login) rc = login_reason(url, with_token);
+        if (status == 401) rc = login_reason(url, with_token);
     } else if (!rule || (vague && asks_for_login(text))) {
         last_words(text, line);
-        login = asks_for_login(text);
-        if (login) rc = login_reason(url, with_token);
+        if (asks_for_login(text)) rc = login_reason(url, with_token);
     } else {
         rc = rule->rc;
         retryable = rule->retryable;
     }
     ptmi_str_printable(shown, sizeof shown, line);
-    rc = ptm_err_set(err, rc, "%s%s%s: git: %s%s", what, url ? " " : "", url ? url : "",
-                     *shown ? shown : "ended without a word", way_out(rc, url, login));
+    if (rc == PTM_ENOTFOUND) /* git's words would only repeat the address, and after rewriting
+                                another one */
+        rc = ptm_err_set(err, rc, "%s%s%s: no such repository, or a private one%s", what,
+                         url ? " " : "", url ? url : "", way_out(rc, url));
+    else
+        rc = ptm_err_set(err, rc, "%s%s%s: git: %s%s", what, url ? " " : "", url ? url : "",
+                         *shown ? shown : "ended without a word", way_out(rc, url));
     if (!*shown) rc = ptm_err_ctx(err, rc, "exit status %d", exit_status);
     if (err) {
         err->http_status = status;

@@ -120,8 +120,8 @@ static ptm_rc find_target(const struct ptmi_git_clone *what, const struct ptmi_g
     if (!out->sha[0] && ptmi_str_is_hex(what->ref, 40))
         ptmi_git2_resolve(repo, what->ref, out->sha);
     if (out->sha[0]) return PTM_OK;
-    return ptm_err_set(err, PTM_ENOTFOUND, "%s: upstream has no branch, tag or commit %s",
-                       what->url, what->ref);
+    return ptm_err_set(err, PTM_ENOENT, "%s: upstream has no branch, tag or commit %s", what->url,
+                       what->ref);
 }
 
 /* --- may we? --- */
@@ -347,7 +347,7 @@ ptm_rc ptmi_git_ls_remote(ptmi_git *git, const char *url, const char *ref, char 
         return rc;
     }
     if (!sha[0])
-        return ptm_err_set(err, PTM_ENOTFOUND, "%s: has no %s", url, ref ? ref : "commit yet");
+        return ptm_err_set(err, PTM_ENOENT, "%s: has no %s", url, ref ? ref : "commit yet");
     memcpy(out_sha, sha, sizeof sha);
     return PTM_OK;
 }

@@ -71,7 +71,9 @@ static void look(ptm_store *store, const struct ptmi_lfs_opts *opts, struct ptmi
         return;
     }
     report->wanted++;
-    report->bytes_wanted += object->pointer.size;
+    /* Pointers may say anything. */
+    if (__builtin_add_overflow(report->bytes_wanted, object->pointer.size, &report->bytes_wanted))
+        report->bytes_wanted = INT64_MAX;
     if (!ptm_store_has(store, object->pointer.oid, &size)) return;
     if (size == object->pointer.size) {
         object->have = true;

@@ -5,6 +5,7 @@
  */
 #include "mirror.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +29,10 @@ static ptm_rc open_parts(ptmi_mirror *mirror, struct ptm_err *err)
     PTM_TRY(ptmi_fs_mkdirs(locks, err));
     PTM_TRY(ptmi_fs_mkdirs(log, err));
     PTM_TRY(ptmi_fs_mkdirs(mirror->tmp, err));
+    /* Told here in words: what SQLite says of a read-only folder is that there is no such file. */
+    if (access(mirror->tmp, W_OK) != 0)
+        return ptm_err_sys(err, errno, "%s: cannot be written to; use another --root",
+                           mirror->root);
     for (size_t i = 0; i < opts->net.n_rewrites; i++)
         PTM_TRY(ptmi_rewrite_add(&mirror->rewrites, opts->net.rewrites[i], err));
     PTM_TRY(ptm_store_open(mirror->ctx, mirror->root, &mirror->store, err));
@@ -49,8 +54,8 @@ static int default_jobs(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (cores < 2) cores = 2;
-    return cores > 16 ? 32
-                      : (int)(2 * cores); /* clones wait for the network more than they compute */
+    /* Clones wait for the network more than they compute. */
+    return cores > 16 ? 32 : (int)(2 * cores);
 }
 
 ptm_rc ptmi_mirror_open(ptm_ctx *ctx, const struct ptmi_mirror_opts *opts, ptmi_mirror **out,

@@ -76,8 +76,7 @@ static ptm_rc fail(struct step *step, const char *id, const char *stage, const c
     return ptmi_mirror_fail(step->mirror, step->hub->name, id, stage, url, why, err);
 }
 
-/* --- large files
- * ------------------------------------------------------------------------------------ */
+/* --- large files --- */
 
 static ptm_rc other_source(void *arg, const char *path, const char *oid, int attempt,
                            char **out_url, struct ptm_err *err)
@@ -172,11 +171,10 @@ static ptm_rc large_files(struct job *job, struct ptmi_lfs_report *out, struct p
     return ptmi_catalog_large_end(mirror->catalog, job->repo, err);
 }
 
-/* --- one repository
- * --------------------------------------------------------------------------------- */
+/* --- one repository --- */
 
-/* Brings the clone to what upstream has. *out_new: it was not here before. */
-static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
+/* Brings the clone to what upstream has at ref. *out_new: it was not here before. */
+static ptm_rc bring_ref(struct job *job, const char *ref, struct ptmi_git_state *out, bool *out_new,
                         struct ptm_err *err)
 {
     struct step *step = job->step;
@@ -185,7 +183,7 @@ static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_n
         .url = job->url,
         .dest = job->dir,
         .tmp_dir = mirror->tmp,
-        .ref = step->rev ? step->rev : job->ref,
+        .ref = ref,
         .shallow = mirror->opts.shallow,
         .hub = step->hub->name,
         .label = job->label,
@@ -202,6 +200,25 @@ static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_n
     if (mirror->opts.no_update || mirror->opts.net.offline)
         return ptmi_git_head(job->dir, out, err);
     return ptmi_git_update(mirror->git, &what, out, err);
+}
+
+/* A branch that only the hub's list names may be long gone (master became main): the default branch
+ * serves then. */
+static ptm_rc bring_git(struct job *job, struct ptmi_git_state *out, bool *out_new,
+                        struct ptm_err *err)
+{
+    struct step *step = job->step;
+    if (step->rev || !job->ref) return bring_ref(job, step->rev, out, out_new, err);
+    struct ptm_err why = {0};
+    ptm_rc rc = bring_ref(job, job->ref, out, out_new, &why);
+    if (rc == PTM_ENOENT) {
+        ptmi_log(step->mirror->ctx, PTM_LOG_WARN, "mirror",
+                 "%s/%s: the list names the branch %s, which is gone; taking the default branch",
+                 step->hub->name, job->label, job->ref);
+        return bring_ref(job, NULL, out, out_new, err);
+    }
+    if (rc < 0 && err) *err = why;
+    return rc;
 }
 
 static ptm_rc keep_repo(struct job *job, const struct ptmi_git_state *state,
@@ -264,7 +281,7 @@ static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
     return PTM_OK;
 }
 
-/* The commit of a repository that could not be cloned, where the server still tells it (DESIGN 3).
+/* The commit of a repository that could not be cloned, where the server still tells it.
  */
 struct remote_sha {
     struct job *job;

@@ -10,10 +10,12 @@ Git LFS behind the same nginx. Everything lives in one folder and ends with clos
 All of it runs as the same user: git-http-backend refuses a repository of somebody else ("dubious ownership"), and what the client then
 sees is an empty one.
 """
+import contextlib
 import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -191,14 +193,17 @@ class Forge:
         return process
 
     def close(self):
+        """Ends whole process groups: fcgiwrap's children outlive a SIGTERM to their parent."""
         for process in self.processes:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
         for process in self.processes:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def __exit__(self, *_):
         self.close()

@@ -444,7 +444,7 @@ def test_refs_by_name(forge, room):
     assert room.run("ls-remote", url)["sha"] == main
     assert room.run("ls-remote", url, "dev")["sha"] == dev
     assert room.run("ls-remote", url, "v1")["sha"] == first
-    room.run("ls-remote", url, "none", rc="not_found")
+    room.run("ls-remote", url, "none", rc="absent")
     room.run("--", "ls-remote", url, "--upload-pack=x", rc="invalid")
     state = room.clone("acme/named", "--ref", "v1")
     assert (state["sha"], state["branch"]) == (first, "")
@@ -456,11 +456,11 @@ def test_refs_by_name(forge, room):
     assert (state["sha"], state["branch"]) == (main, "")
     room.lfs("acme/named")
     room.judge("acme/named")
-    room.update("acme/named", "--ref", "none", rc="not_found")
+    room.update("acme/named", "--ref", "none", rc="absent")
     shutil.rmtree(room.dest("acme/named"))
     assert room.clone("acme/named", "--ref", first)["sha"] == first
     shutil.rmtree(room.dest("acme/named"))
-    assert "none" in room.clone("acme/named", "--ref", "none", rc="not_found")["message"]
+    assert "none" in room.clone("acme/named", "--ref", "none", rc="absent")["message"]
 
 
 def test_shallow_clone_is_updated_and_completed(forge, room):

@@ -170,7 +170,8 @@ def test_single_steps(ptm):
     ptm.run("list", "modelhub")
     assert (ptm.root / "modelhub/json/metadata/mh_metadata.json").is_file()
     ptm.run("parse", "modelhub")
-    ptm.run("clone", "modelhub")
+    told = ptm.run("clone", "modelhub").stderr
+    assert "lines: the list names the branch master, which is gone; taking the default branch" in told
     ptm.run("schema", "modelhub")
     assert {r["ModelName"] for r in ptm.records("modelhub")} == {"squares", "circles", "lines"}
 

@@ -9,7 +9,7 @@ served by `git http-backend`, and Git LFS by a batch API of a few lines. Every o
 
 so that one --rewrite a host points ptm here. On purpose there are a gated model, one that is listed but gone, one whose server
 fails once, a model without an owner, two models that share a large file, a large file its LFS server lost but the successor host
-has, and links that are no repositories.
+has, a branch that the list names and the repository has not, and links that are no repositories.
 
     sample_hubs.py --dir DIR [--port N] [--port-file FILE] [--synthetic N]
 """
@@ -415,7 +415,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(404, b"404: Not Found")
         names = (("squares", "Detection of squares"), ("circles", "Segmentation of circles"), ("lines", "Classification of lines"))
         return self.reply(200, [{"id": f"{number:04d}", "name": name, "task_extended": task, "github": f"https://github.com/sample-modelhub/{name}",
-                                 "github_branch": "main", "backend": ["onnx"]} for number, (name, task) in enumerate(names)])
+                                 "github_branch": "master" if name == "lines" else "main", "backend": ["onnx"]} for number, (name, task) in enumerate(names)])
 
     def get_modelzoo_co(self, rest, query):
         category = [{"id": 1, "slug": "vision", "title": "Computer Vision", "short_title": "CV"}]

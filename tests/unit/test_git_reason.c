@@ -111,7 +111,7 @@ static const struct {
     {"fatal: transport 'file' not allowed\n", "file:///x", false, PTM_ENOTCLONABLE, 0, false},
     {"fatal: https://example.org/info/refs not valid: is this a git repository?\n",
      "https://example.org", false, PTM_ENOTCLONABLE, 0, false},
-    {"fatal: Remote branch dev not found in upstream origin\n", GH, false, PTM_ENOTFOUND, 0, false},
+    {"fatal: Remote branch dev not found in upstream origin\n", GH, false, PTM_ENOENT, 0, false},
     {"fatal: Unable to create '/x/.git/index.lock': File exists.\n\nAnother git process seems to "
      "be running in this repository",
      NULL, false, PTM_EBUSY, 0, true},
