@@ -96,6 +96,8 @@ static ptm_rc keep_listed(struct ptmi_cli *cli, struct ptmi_targets *targets, st
             targets->hubs[kept++] = targets->hubs[i];
     }
     targets->n_hubs = kept;
+    if (kept == 0 && !ptmi_cli_json(cli))
+        ptmi_out_printf(&cli->out, "Nothing to verify: no hub was listed yet.\n");
     return PTM_OK;
 }
 

@@ -1,0 +1,1 @@
+ptm retry; echo "exit status $?"; [ ! -e data ] || echo "it made a folder"
