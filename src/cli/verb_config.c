@@ -43,8 +43,8 @@ static ptm_rc print_setting(struct ptmi_cli *cli, struct ptmi_table *table,
     char *key = hub ? ptmi_str_printf("[%s] %s", hub, opt->name) : strdup(opt->name);
     const char *flag = opt->flags & PTMI_OPT_FLAG ? "no" : "-";
     ptmi_table_cell(table, PTMI_PLAIN, key);
-    ptmi_table_cell(table, value ? PTMI_GREEN : PTMI_PLAIN, shown ? shown : flag);
     ptmi_table_cell(table, PTMI_DIM, where);
+    ptmi_table_cell(table, value ? PTMI_GREEN : PTMI_PLAIN, shown ? shown : flag);
     return PTM_OK;
 }
 
@@ -96,8 +96,8 @@ ptm_rc ptmi_verb_config(struct ptmi_cli *cli, int *status, struct ptm_err *err)
     PTM_TRY(ptmi_cli_no_operands(cli, err));
     PTM_TRY(add_shrinkage(cli, err));
     ptmi_table_cell(&table, PTMI_BOLD, "KEY");
-    ptmi_table_cell(&table, PTMI_BOLD, "VALUE");
     ptmi_table_cell(&table, PTMI_BOLD, "FROM");
+    ptmi_table_cell(&table, PTMI_BOLD, "VALUE"); /* last: rewrite rules are long */
     for (int id = 0; id < PTMI_OPT_COUNT; id++) PTM_TRY(print_option(cli, &table, id, err));
     if (ptmi_cli_json(cli)) return PTM_OK;
     PTM_TRY(ptmi_table_print(&table, &cli->out, err));
