@@ -203,6 +203,7 @@ ptm_rc ptmi_targets_read(struct ptmi_cli *cli, unsigned what, struct ptmi_target
                          struct ptm_err *err)
 {
     char hubs[256];
+    bool with_all = strstr(cli->verb->operands, "--all");
     PTM_TRY(read_files(cli, out, PTMI_OPT_URLS, &out->urls, err));
     PTM_TRY(read_files(cli, out, PTMI_OPT_IDS, &out->ids, err));
     for (int i = 0; i < cli->n_operands; i++)
@@ -212,6 +213,11 @@ ptm_rc ptmi_targets_read(struct ptmi_cli *cli, unsigned what, struct ptmi_target
     PTM_TRY(check_files(cli, out, err));
     if (out->n_hubs || out->n_models) return PTM_OK;
     write_hubs(hubs, sizeof hubs);
-    return ptm_err_set(err, PTM_EINVAL, "%s: which hub? Name one or more of %s, or --all",
-                       cli->verb->name, hubs);
+    if (what & PTMI_TARGETS_MODELS)
+        return ptm_err_set(err, PTM_EINVAL,
+                           "%s: which hub or model? Name one or more of %s, --all, or models as "
+                           "HUB/ID",
+                           cli->verb->name, hubs);
+    return ptm_err_set(err, PTM_EINVAL, "%s: which hub? Name %s of %s%s", cli->verb->name,
+                       with_all ? "one or more" : "one", hubs, with_all ? ", or --all" : "");
 }
