@@ -415,18 +415,13 @@ void ptmi_card_free(ptmi_card *card)
     free(card);
 }
 
-ptm_rc ptmi_card_html(const ptmi_card *card, bool unsafe_html, struct ptmi_buf *out,
+ptm_rc ptmi_card_html(const ptmi_card *card, bool raw_html, struct ptmi_buf *out,
                       struct ptm_err *err)
 {
-    /* Even where raw HTML passes, tags that load, run or swallow what follows (script, iframe,
-     * style, ..) do not. */
-    cmark_llist *filters = NULL;
+    if (raw_html) PTM_TRY(ptmi_card_make_safe(card->root, err));
     cmark_mem *mem = cmark_get_default_mem_allocator();
-    cmark_syntax_extension *filter = cmark_find_syntax_extension("tagfilter");
-    if (unsafe_html && filter) filters = cmark_llist_append(mem, filters, filter);
-    char *html = cmark_render_html(
-        card->root, unsafe_html && filter ? CMARK_OPT_UNSAFE : CMARK_OPT_DEFAULT, filters);
-    if (filters) cmark_llist_free(mem, filters);
+    char *html =
+        cmark_render_html(card->root, raw_html ? CMARK_OPT_UNSAFE : CMARK_OPT_DEFAULT, NULL);
     if (!html) return ptm_err_set(err, PTM_ENOMEM, "rendering a card: out of memory");
     ptm_rc rc = ptmi_buf_puts(out, html, err);
     mem->free(html);

@@ -25,8 +25,9 @@ const char *ptmi_card_meta(const ptmi_card *card, const char *key);
 /* i-th item of a top-level list, or (i = 0) the scalar; NULL past the end. Borrowed from card. */
 const char *ptmi_card_meta_item(const ptmi_card *card, const char *key, size_t i);
 
-/* Body as HTML (raw HTML escaped or dropped unless unsafe_html). */
-PTM_MUST_USE ptm_rc ptmi_card_html(const ptmi_card *card, bool unsafe_html, struct ptmi_buf *out,
+/* Body as HTML. raw_html: raw HTML passes as far as it is harmless (no scripts, handlers, styles,
+ * comments; http, https, mailto and relative links only), else it is dropped. */
+PTM_MUST_USE ptm_rc ptmi_card_html(const ptmi_card *card, bool raw_html, struct ptmi_buf *out,
                                    struct ptm_err *err);
 
 /* Text of the first heading, plain; NULL when there is none. Borrowed from card. */

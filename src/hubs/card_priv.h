@@ -49,6 +49,9 @@ void *ptmi_card_grow(struct ptmi_arena *arena, void *items, size_t n, size_t siz
 PTM_MUST_USE ptm_rc ptmi_card_read_meta(ptmi_card *card, const char *yaml, size_t len,
                                         const char *what, struct ptm_err *err);
 
+/* Leaves nothing in the tree that a browser would run: see card_safe.c. */
+PTM_MUST_USE ptm_rc ptmi_card_make_safe(cmark_node *root, struct ptm_err *err);
+
 /* Where the body starts when text opens with a front matter, else 0; then *out_yaml and
  * *out_yaml_len are its YAML. */
 size_t ptmi_card_split(const char *text, size_t len, const char **out_yaml, size_t *out_yaml_len);

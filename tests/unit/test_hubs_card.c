@@ -204,7 +204,7 @@ static void test_hubs_card__links_come_in_order(void **state)
     assert_null(ptmi_card_fence(card, 0, NULL, NULL));
 }
 
-static void test_hubs_card__html_is_safe_unless_asked(void **state)
+static void test_hubs_card__raw_html_only_where_asked(void **state)
 {
     (void)state;
     PTM_AUTO(card_freep)
@@ -220,6 +220,35 @@ static void test_hubs_card__html_is_safe_unless_asked(void **state)
     assert_non_null(strstr(buf.data, "<b>bold</b>"));
     assert_null(strstr(buf.data, "<script"));
     ptmi_buf_clear(&buf);
+}
+
+static void test_hubs_card__raw_html_keeps_what_is_harmless(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *html;
+    } cases[] = {
+        {"x <a name=\"top\" onclick='f()'>y</a>", "<p>x <a name=\"top\">y</a></p>\n"},
+        {"<img src=a.png OnError = f() width=3>", "<img src=\"a.png\" width=\"3\">\n"},
+        {"<a href=\" java\tscript:f()\">x</a>", "<p><a>x</a></p>\n"},
+        {"<a href=\"java&#115;cript:f()\">x</a>", "<p><a>x</a></p>\n"},
+        {"<a href='https://x/?a=\"b'>x</a>", "<p><a href='https://x/?a=\"b'>x</a></p>\n"},
+        {"<div style='x'>\n<svg onload=f()>\n<!-- > <script> -->\n</div>",
+         "<div>\n&lt;svg onload=f()>\n\n</div>\n"},
+        {"<div title='never closed <img src=x onerror=f()>",
+         "&lt;div title='never closed <img src=\"x\">\n"},
+        {"<div>\n<p/onclick=f()>\n</div>", "<div>\n<p>\n</div>\n"},
+        {"<div a=<img/src=x>", "&lt;div a=<img src=\"x\">\n"},
+        {"[x](javascript:f()) ![y](data:text/html,x) [z](sub/dir#a:b)",
+         "<p><a href=\"\">x</a> <img src=\"\" alt=\"y\" /> <a href=\"sub/dir#a:b\">z</a></p>\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PTM_AUTO(card_freep) ptmi_card *card = parse(cases[i].text);
+        struct ptmi_buf buf = PTMI_BUF(1 << 20);
+        assert_int_equal(ptmi_card_html(card, true, &buf, NULL), PTM_OK);
+        assert_string_equal(buf.data, cases[i].html);
+        ptmi_buf_clear(&buf);
+    }
 }
 
 /* text repeated until size bytes are full; freed by the caller. */
@@ -425,7 +454,8 @@ int main(void)
         cmocka_unit_test(test_hubs_card__deep_front_matter_is_refused),
         cmocka_unit_test(test_hubs_card__tables_give_text_and_link_of_each_cell),
         cmocka_unit_test(test_hubs_card__links_come_in_order),
-        cmocka_unit_test(test_hubs_card__html_is_safe_unless_asked),
+        cmocka_unit_test(test_hubs_card__raw_html_only_where_asked),
+        cmocka_unit_test(test_hubs_card__raw_html_keeps_what_is_harmless),
         cmocka_unit_test(test_hubs_card__markdown_that_only_costs_is_refused),
         cmocka_unit_test(test_hubs_card__large_honest_cards_pass),
         IN_CLONE(a_clone_tells_its_facts),
