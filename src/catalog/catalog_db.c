@@ -59,6 +59,10 @@ ptm_rc ptmi_db_error(const ptmi_catalog *catalog, sqlite3 *db, int sqlite_rc, st
             "of its folder, or give --catalog PATH",
             catalog->path, words);
     case SQLITE_CANTOPEN:
+        return ptm_err_set(err, sys == ENOSPC ? PTM_ENOSPC : PTM_EIO,
+                           "%s: the catalogue cannot be opened (%s): check it and its folder, or "
+                           "give another --catalog PATH",
+                           catalog->path, sys ? strerror(sys) : words);
     case SQLITE_IOERR:
         if (sys) return ptm_err_sys(err, sys, "%s: %s", catalog->path, words);
         return ptm_err_set(err, PTM_EIO, "%s: %s", catalog->path, words);
