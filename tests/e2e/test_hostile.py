@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import shutil
-import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -311,7 +311,7 @@ def test_answers_that_are_no_list(ptm, world, hub):
 # --- fields of the wrong type
 
 def wrong_values(deep):
-    yield from (None, True, 0, -1, 1e308, 2 ** 63, -2 ** 63, 10 ** 30, "", "x" * 1_000_000, ESCAPE, "\x00", "../../x", [], [None], [[]], [1, "a", {}], {}, {"a": None}, {"": {"": []}})
+    yield from (None, True, 0, -1, 1e308, 2 ** 63 - 1, 2 ** 63, -2 ** 63, 10 ** 30, "", "x" * 1_000_000, ESCAPE, "\x00", "../../x", [], [None], [[]], [1, "a", {}], {}, {"a": None}, {"": {"": []}})
     nested = "x"
     for _ in range(deep):
         nested = [nested]
@@ -370,6 +370,7 @@ def test_fields_of_huggingface(ptm, world):
     world.routes[HF_LIST] = page
     result = no_crash(ptm.run("run", "huggingface", "--top", "0", expect=None))
     assert result.returncode in (0, 2)
+    no_crash(ptm.run("clone", "huggingface", "--top", "100%", "--dry-run"))
     names = {record["ModelName"] for record in ptm.records("huggingface")}
     lost = {record["id"] for record in records if isinstance(record.get("id"), str) and record["id"].startswith("acme/m")} - names
     assert len(lost) < 5, sorted(lost)
@@ -556,9 +557,10 @@ def pointer_text(oid, size):
 def test_pointers_that_lie(ptm, world):
     data = b"d" * 1000
     large = sample_hubs.Large(data)
-    world.objects[large.oid] = data
-    texts = {"negative": pointer_text(large.oid, -5), "huge": pointer_text("a" * 64, 2 ** 63 - 1), "over": pointer_text(large.oid, 2 ** 64), "small": pointer_text(large.oid, 10),
-             "big": pointer_text(large.oid, 2000), "path": pointer_text("../" * 21 + "x", 10), "upper": pointer_text("A" * 64, 10), "zero": pointer_text("b" * 64, 0),
+    other = sample_hubs.Large(b"o" * 1000)
+    world.objects[large.oid], world.objects[other.oid] = data, other.data
+    texts = {"negative": pointer_text(large.oid, -5), "huge": pointer_text("a" * 64, 2 ** 63 - 1), "over": pointer_text(large.oid, 2 ** 64), "small": pointer_text(other.oid, 10),
+             "path": pointer_text("../" * 21 + "x", 10), "upper": pointer_text("A" * 64, 10), "zero": pointer_text("b" * 64, 0),
              "junk": b"version https://git-lfs.github.com/spec/v1\n" + b"x" * 900, "long": pointer_text(large.oid, 1000) + b"ext-0-a sha256:x\n" * 1000}
     files = {f"{name}.bin": text for name, text in texts.items()}
     harvested(ptm, world, "acme/pointers", {**files, "good.bin": large, ".gitattributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n"}, expect=2)
@@ -661,3 +663,362 @@ def test_tokens_stay_at_home(ptm, world, other):
     log = json.dumps(other.requests())
     assert TOKEN not in log and "signed-for-this" not in log and "Authorization" not in log, log
     assert TOKEN in json.dumps(world.requests(HF_LIST))
+
+
+# --- HTML, terminals, secrets
+
+CARD = """---
+layout: hub_detail
+title: {title}
+summary: {summary}
+author: {author}
+category: researchers
+tags: [vision]
+github-link: {link}
+github-id: acme/torch
+accelerator: cuda-optional
+demo-model-link: javascript:alert(1)
+---
+
+<script>alert(1)</script> <img src=x onerror=alert(2)> <a href="javascript:alert(3)">x</a> <iframe src="https://x"></iframe> <svg onload=alert(4)>
+[a](javascript:alert(5)) [b](JaVaScRiPt:alert(6)) [c](data:text/html;base64,PHNjcmlwdD4=) [d](vbscript:x) ![e](javascript:alert(7)) <javascript:alert(8)>
+[f](java&#115;cript:alert(9)) [g]( &#1;javascript:alert(10)) <style>@import 'x'</style> <a href=" javascript:alert(11)" onclick='x'>y</a> <form action=javascript:x>
+
+```python
+torch.hub.load('acme/torch:main', 'net')
+```
+"""
+
+
+def assert_harmless(html):
+    """No element, attribute or link of it can run anything."""
+    import html.parser as parsers
+
+    class Reader(parsers.HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            assert tag not in ("script", "iframe", "svg", "object", "embed", "style", "form", "base"), (tag, attributes)
+            assert tag != "meta" or dict(attributes).get("http-equiv", "Content-Security-Policy") == "Content-Security-Policy", attributes
+            for name, value in attributes:
+                assert not name.startswith("on") and name != "style", (tag, attributes)
+                scheme = re.sub(r"[\x00-\x20]", "", value or "").lower()
+                assert not scheme.startswith(("javascript:", "data:", "vbscript:")), (tag, attributes)
+
+    Reader(convert_charrefs=True).feed(html)
+
+
+def test_html_of_cards_runs_nothing(ptm, world):
+    nasty = "'\"><script>alert(1)</script><img src=x onerror=alert(2)>'"
+    cards = {"plain": CARD.format(title=nasty, summary=nasty, author=nasty, link="https://github.com/acme/torch"),
+             "link": CARD.format(title="x", summary="x", author="x", link="javascript:alert(1)"),
+             "attr": CARD.format(title="x", summary="x", author="x", link="'https://github.com/acme/torch\" onclick=\"x'"),
+             "multi": CARD.format(title="'{{ x }} </title><script>y</script>'", summary="|\n  </p><script>z</script>", author="!!python/object/apply:os.system ['x']", link="https://github.com/acme/torch")}
+    odd = {"a\"><script>": cards["plain"], "sp ace": cards["plain"], "q'uote&amp;": cards["plain"], "\u00fcml\u00e4ut": cards["plain"], "-dash": cards["plain"]}
+    files = {f"{name}.md": text.encode() for name, text in {**cards, **odd}.items() if '"' not in name and "\n" not in name}
+    files["link.md.md"] = ("120000", b"/etc/passwd")
+    world.repository("pytorch/hub", files, host="github.com")
+    world.repository("acme/torch", {"README.md": b"x", "hubconf.py": b"import os; os.system('touch /tmp/x')"}, host="github.com")
+    no_crash(ptm.run("run", "pytorchhub", "--retries", "0", expect=None))
+    pages = list((ptm.root / "pytorchhub/html").rglob("*.html"))
+    assert len(pages) >= 5 and len(ptm.records("pytorchhub")) >= 4
+    for page in pages:
+        assert_harmless(page.read_text())
+        assert "root:x:0" not in page.read_text()
+    assert set(outside(ptm)) == {"home"}
+
+
+def test_onnx_links_stay_inside(ptm, world):
+    nasty = "<script>alert(1)</script>"
+    readme = ("# zoo\n\n<a name=\"x\"/>\n\n|Model Class |Reference |Description |Huggingface Spaces|\n|-|-|-|-|\n"
+              f"|<b>[Up](../../../../etc)</b>|[p](javascript:x)|{nasty}| |\n|<b>[Abs](/etc/passwd)</b>|x|y| |\n|<b>[Net](vision/net)</b>|[p](https://arxiv.org/abs/1512.03385)|{ESCAPE}| |\n"
+              "|<b>[Pct](%2e%2e/%2e%2e/etc)</b>|x|y| |\n|<b>[Link](link)</b>|x|y| |\n")
+    model = ("# Net\n\n|Model |Download |Download (with sample test data)|ONNX version|Opset version|\n|-|-|-|-|-|\n"
+             "|A|[1 KB](../../../../../../../etc/passwd)|[1](/etc/shadow)|1|7|\n|B|[1 KB](file:///etc/passwd)|[1](..)|1|7|\n|C|[1 KB](model/c.onnx)|[1](model/c.tar.gz)|1|7|\n"
+             f"|D{ESCAPE}|[x](javascript:alert(1))|{nasty}|1|7|\n")
+    manifest = [{"model": "X", "model_path": path, "onnx_version": "1", "opset_version": 7, "metadata": {"model_sha": "a" * 64, "model_bytes": 5, "tags": ["a"]}}
+                for path in ("../../etc/passwd", "/etc/passwd", "vision/net/model/c.onnx", "a/../../b", "x" * 5000, ".git/config", 7, None)]
+    world.repository("onnx/models", {"README.md": readme.encode(), "vision/net/README.md": model.encode(), "vision/net/model/c.onnx": sample_hubs.Large(b"c" * 2000),
+                                     "ONNX_HUB_MANIFEST.json": json.dumps(manifest).encode(), "link": ("120000", b"/etc"), "README/README.md": b"x",
+                                     "a b'\"<i>/README.md": model.encode(), "vision/net2/README.md": ("120000", b"/etc/passwd")}, host="github.com")
+    no_crash(ptm.run("run", "onnxmodelzoo", "--retries", "0", expect=None))
+    for page in (ptm.root / "onnxmodelzoo/html").rglob("*.html"):
+        assert_harmless(page.read_text())
+    for path in ptm.root.glob("onnxmodelzoo/json/**/*.json"):
+        assert "root:x:0" not in path.read_text()
+    assert len(ptm.records("onnxmodelzoo")) >= 1
+    assert set(outside(ptm)) == {"home"}
+    no_crash(ptm.run("failures"))
+    no_crash(ptm.run("verify", expect=None))
+
+
+def test_git_servers_cannot_speak_to_the_terminal(ptm, world):
+    """Error bodies, headers, redirects and sideband messages with escapes."""
+    world.repository("acme/one", {"README.md": b"x"})
+    world.huggingface("acme/one", "acme/two", "acme/three", "acme/four")
+    world.prefixes["huggingface.co/acme/two"] = send(ESCAPE.encode(), status=403, Content_Type="text/plain", X_Error_Message="\x1b[5mblink", X_Error_Code="\x1b[5m")
+    world.prefixes["huggingface.co/acme/three"] = send(b"001e# service=git-upload-pack\n0000" + b"00" + b"%02x" % (4 + 4 + len(ESCAPE) + 1) + b"ERR " + ESCAPE.encode() + b"\n0000",
+                                                       Content_Type="application/x-git-upload-pack-advertisement")
+    world.prefixes["huggingface.co/acme/four"] = redirect("file:///\x1b[31m")
+    for options in (("--log", "*:trace", "--progress", "plain"), ("--json",)):
+        no_crash(ptm.run("run", "huggingface", "--top", "100%", "--retries", "0", *options, expect=2))
+    no_crash(ptm.run("failures"))
+    assert len(failures(ptm)) == 3
+    for row in ptm.json_lines("status"):
+        assert row
+
+
+def secrets_of(pid, found):
+    """Command lines of a process and its children, as anybody on this machine can read them."""
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            found.add((path / "cmdline").read_bytes())
+        except OSError:
+            pass
+
+
+def test_tokens_are_nowhere(ptm, world):
+    """Not in files, not on a command line, not in what is said: neither the token nor the password of a --rewrite."""
+    large = sample_hubs.Large(b"L" * 4000)
+    world.repository("acme/gated", {"README.md": b"# x\n", "model.bin": large})
+    world.huggingface("acme/gated")
+    seen = []
+
+    def slow(handler):
+        seen.append(handler.headers.get("Authorization"))
+        time.sleep(0.6)
+        if handler.headers.get("Authorization") is None:
+            return handler.reply(401, b"restricted", WWW_Authenticate='Basic realm="x"')
+        host, _, rest = handler.path.lstrip("/").partition("?")[0].partition("/")
+        return handler.git_backend(host, rest, handler.path.partition("?")[2], handler.body)
+
+    for end in ("info/refs", "git-upload-pack"):
+        world.prefixes[f"huggingface.co/acme/gated.git/{end}"] = world.prefixes[f"huggingface.co/acme/gated/{end}"] = slow
+    ptm.env["PTM_REWRITE"] = ""
+    password = "Passw0rdInUrl"
+    rewrite = f"https://huggingface.co/=http://user:{password}@127.0.0.1:{world.port}/huggingface.co/"
+    process = ptm.start("run", "huggingface", "--top", "100%", "--retries", "0", "--log", "*:trace", "--rewrite", f"https://huggingface.co/=http://127.0.0.1:{world.port}/huggingface.co/",
+                        HF_TOKEN=TOKEN)
+    lines = set()
+    while process.poll() is None:
+        secrets_of(process.pid, lines)
+        time.sleep(0.02)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert any(line.startswith(b"git\0") or b"/git\0" in line for line in lines), "the clone was not seen"
+    assert not any(TOKEN.encode() in line for line in lines)
+    assert any(seen), "the token was used"
+    second = ptm.run("run", "huggingface", "--top", "100%", "--retries", "0", "--log", "*:trace", "--rewrite", rewrite, expect=None, HF_TOKEN=TOKEN)
+    third = ptm.run("config", "--rewrite", rewrite, "--json", HF_TOKEN=TOKEN)
+    for text in (out, err, second.stdout, second.stderr, third.stdout, third.stderr):
+        assert TOKEN not in text and password not in text, text
+    for path in ptm.folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert TOKEN.encode() not in data and password.encode() not in data, path
+
+
+# --- the disk
+
+def mounted(folder, size):
+    """A file system of its own below folder, or a skip; remount with unmount()."""
+    if os.geteuid() != 0:
+        pytest.skip("a small file system needs root")
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "ptm-test", folder], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"cannot mount a tmpfs: {done.stderr.strip()}")
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = mounted(tmp_path / "disk", "24m")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=False)
+
+
+def whole(ptm):
+    """Every file at its final place is whole."""
+    for path in [*ptm.root.glob("*/json/**/*.json")]:
+        json.loads(path.read_text())
+    for path in (ptm.root / ".ptm/objects").rglob("*"):
+        if path.is_file():
+            assert subprocess.run(["sha256sum", path], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[0] == path.name
+
+
+def test_full_disk_then_room_again(ptm, world, small_disk):
+    ptm.root = small_disk / "data"
+    ptm.env["PTM_ROOT"] = str(ptm.root)
+    models = [f"acme/m{number}" for number in range(8)]
+    objects = {}
+    for number, model in enumerate(models):
+        objects[model] = sample_hubs.Large(sample_hubs.blob(model, 4_500_000))
+        world.repository(model, {"README.md": b"# x\n", "model.bin": objects[model], "plain.txt": sample_hubs.blob(f"p{number}", 200_000)})
+    world.huggingface(*models)
+    command = ("run", "huggingface", "--top", "100%", "--retries", "0", "-j", "2")
+    stopped = no_crash(ptm.run(*command, "--keep-free", "0", "--yes", expect=3))
+    assert re.search("space|full|free", stopped.stderr) and str(ptm.root) in stopped.stderr, stopped.stderr
+    whole(ptm)
+    kept = no_crash(ptm.run(*command, "--keep-free", "100M", expect=3))
+    assert re.search("keep-free|no space", kept.stderr), kept.stderr
+    no_crash(ptm.run("status", expect=None))
+    subprocess.run(["mount", "-o", "remount,size=120m", small_disk], check=True)
+    before = ptm.objects()
+    with world.lock:
+        world.log.clear()
+    ptm.run(*command, "--keep-free", "0")
+    assert ptm.objects() == {item.oid for item in objects.values()}
+    assert not [target for _, target, _ in world.requests("lfs/") if target.rpartition("/")[2].partition("?")[0] in before], "what was whole is not fetched again"
+    whole(ptm)
+    assert len(ptm.records("huggingface")) == 8 and failures(ptm) == []
+    assert list((ptm.root / ".ptm/tmp").iterdir()) == []
+    ptm.run("verify")
+
+
+@pytest.mark.parametrize("size", ["64k", "400k", "1200k", "3m"])
+def test_disk_too_small_for_anything(ptm, world, tmp_path, size):
+    folder = mounted(tmp_path / f"tiny{size}", size)
+    try:
+        ptm.root = folder / "data"
+        world.repository("acme/one", {"README.md": b"# x\n", "model.bin": sample_hubs.Large(sample_hubs.blob("one", 2_500_000))})
+        world.huggingface("acme/one", *({"_id": f"66{n:022x}", "id": f"acme/n{n}", "tags": [f"t{n}-{k}" for k in range(40)]} for n in range(300)))
+        result = no_crash(ptm.run("run", "huggingface", "--top", "1", "--retries", "0", "--keep-free", "0", "--yes", "--root", ptm.root, expect=3))
+        assert re.search("space|full|free", result.stderr), result.stderr
+        whole(ptm)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def test_root_that_becomes_read_only(ptm, world, small_disk):
+    ptm.root = small_disk / "data"
+    ptm.env["PTM_ROOT"] = str(ptm.root)
+    world.repository("acme/one", {"README.md": b"# x\n", "model.bin": sample_hubs.Large(b"one" * 1000)})
+    world.huggingface("acme/one")
+    ptm.run("run", "huggingface", "--top", "100%", "--keep-free", "0")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for verb in (("run", "huggingface", "--keep-free", "0"), ("list", "huggingface"), ("schema", "huggingface"), ("setup", "modelhub")):
+        result = no_crash(ptm.run(*verb, "--retries", "0", expect=3))
+        assert str(ptm.root) in result.stderr and re.search("[Rr]ead-only|readonly", result.stderr), result.stderr
+    assert "huggingface" in ptm.run("status").stdout
+    ptm.run("failures")
+    ptm.json_lines("show", "huggingface/acme/one")
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    ptm.run("run", "huggingface", "--top", "100%", "--keep-free", "0")
+
+
+DAMAGES = {
+    "middle": lambda path: overwrite(path, path.stat().st_size // 2 // 4096 * 4096, os.urandom(4096)), "header": lambda path: overwrite(path, 0, b"\0" * 100),
+    "schema": lambda path: overwrite(path, 100, os.urandom(3996)), "truncated": lambda path: os.truncate(path, path.stat().st_size // 2 // 4096 * 4096),
+    "odd length": lambda path: os.truncate(path, 5000), "text": lambda path: path.write_text("this is no database\n" * 500), "short text": lambda path: path.write_text("x" * 600),
+    "folder": lambda path: (path.unlink(), path.mkdir()), "newer": lambda path: newer(path), "foreign": lambda path: foreign(path), "noise": lambda path: path.write_bytes(os.urandom(200_000))}
+
+
+def overwrite(path, at, data):
+    with open(path, "r+b") as out:
+        out.seek(at)
+        out.write(data)
+
+
+def newer(path):
+    with sqlite3.connect(path) as db:
+        db.execute("pragma user_version = 9999")
+
+
+def foreign(path):
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("create table notes (text)")
+        db.execute("insert into notes values ('mine')")
+
+
+def test_damaged_catalogue(ptm, world):
+    world.repository("acme/one", {"README.md": b"# x\n", "model.bin": sample_hubs.Large(b"one" * 1000)})
+    world.huggingface("acme/one", *({"_id": f"66{n:022x}", "id": f"acme/n{n}", "tags": [f"t{n}-{k}" for k in range(20)]} for n in range(200)))
+    command = ("run", "huggingface", "--top", "1", "--retries", "0")
+    ptm.run(*command)
+    path = ptm.root / ".ptm/catalog.db"
+    whole_bytes = path.read_bytes()
+    records = (ptm.root / "huggingface/json/huggingface.json").read_bytes()
+    for name, damage in DAMAGES.items():
+        damage(path)
+        before = path.read_bytes() if path.is_file() else None
+        for verb in (command, ("schema", "huggingface"), ("status",)):
+            result = no_crash(ptm.run(*verb, expect=None))
+            if verb[0] == "status" and result.returncode == 0:
+                continue  # it may not have come across the damage
+            assert result.returncode == 3 and str(path) in result.stderr, f"{name} {verb[0]}: {result.returncode} {result.stderr}"
+            if (name, verb[0]) != ("folder", "status"):
+                assert re.search("--catalog|move it away|another", result.stderr), f"{name}: names no way out: {result.stderr}"
+        assert (ptm.root / "huggingface/json/huggingface.json").read_bytes() == records, name
+        if before is not None:
+            assert len(path.read_bytes()) == len(before), f"{name}: the evidence is kept"
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for rest in ptm.root.glob(".ptm/catalog.db-*"):
+            rest.unlink()
+        path.write_bytes(whole_bytes)
+    # The way out works: everything is there again without the catalogue.
+    path.unlink()
+    with world.lock:
+        world.log.clear()
+    ptm.run(*command)
+    assert (ptm.root / "huggingface/json/huggingface.json").read_bytes() == records and world.requests("lfs/") == []
+
+
+# --- others at work
+
+def test_second_ptm_waits_and_says_so(ptm, world):
+    world.huggingface("acme/one")
+    gate = threading.Event()
+    answer = world.routes[HF_LIST]
+
+    def wait(handler):
+        gate.wait(20)
+        return handler.reply(200, answer.encode())
+
+    world.routes[HF_LIST] = wait
+    first = ptm.start("list", "huggingface")
+    end = time.monotonic() + 20
+    while not world.requests(HF_LIST) and time.monotonic() < end:
+        time.sleep(0.02)
+    second = ptm.start("list", "huggingface")
+    line = second.stderr.readline()
+    gate.set()
+    assert re.search("wait|another|other", line), line
+    for process in (first, second):
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+
+
+def test_stale_locks_are_no_obstacle(ptm, world):
+    world.repository("acme/one", {"README.md": b"# x\n"})
+    world.huggingface("acme/one")
+    ptm.run("run", "huggingface", "--top", "100%")
+    for lock in (ptm.root / ".ptm/locks").rglob("*.lock"):
+        lock.write_text("4242 elsewhere\n")
+    clone = ptm.repo("huggingface", "acme", "one")
+    for name in ("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock", "refs/remotes/origin/main.lock"):
+        (clone / ".git" / name).write_bytes(b"")
+    (ptm.root / ".ptm/tmp/left-by-a-killed-run").mkdir()
+    result = no_crash(ptm.run("run", "huggingface", "--top", "100%", expect=None, timeout=90))
+    assert result.returncode == 0, f"{result.stderr}\n{failures(ptm)}"
+
+
+def test_kill_while_exporting(ptm, world):
+    records = [{"_id": f"66{n:022x}", "id": f"acme/n{n}", "tags": [f"t{n}-{k}" for k in range(20)], "cardData": {"text": "x" * 500}} for n in range(4000)]
+    world.huggingface(*records)
+    ptm.run("list", "huggingface")
+    ptm.run("schema", "huggingface")
+    target = ptm.root / "huggingface/json/huggingface.json"
+    good = target.read_bytes()
+    for number in range(12):
+        if number % 2:
+            target.unlink(missing_ok=True)
+        process = ptm.start("schema", "huggingface", *(("--compat", "v1") if number % 3 == 0 else ()))
+        time.sleep(0.01 + 0.015 * number)
+        process.kill()
+        process.communicate()
+        if target.exists():
+            assert len(json.loads(target.read_text())) == 4000
+    ptm.run("schema", "huggingface")
+    assert target.read_bytes() == good
+    assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["huggingface.json"]
+    assert list((ptm.root / ".ptm/tmp").iterdir()) == []
