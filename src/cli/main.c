@@ -120,6 +120,10 @@ int main(int argc, char **argv)
     if (rc == PTM_OK) rc = ptmi_out_finish(&cli.out, &err);
     if (rc < 0) {
         err.rc = rc;
+        /* Which of many transfers noticed it first is nobody's concern. */
+        if (rc == PTM_ECANCELED)
+            snprintf(err.msg, sizeof err.msg,
+                     "interrupted; what is finished is kept, and the same command goes on");
         ptmi_cli_complain(&cli, &err);
         status = ptmi_cli_status(rc);
     }
