@@ -29,7 +29,7 @@ static ptm_rc refuse(struct ptm_err *err, const char *why)
     return ptm_err_set(
         err, PTM_EINVAL,
         "--filter: %s; it is one SQLite expression, such as license = 'mit' AND downloads > 1000, "
-        "over the columns that ptm-run(1) lists: name, owner, task, license, downloads, ..",
+        "over the columns that man ptm-run lists: name, owner, task, license, downloads, ..",
         why);
 }
 

@@ -116,7 +116,7 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .name = "filter",
             .arg = "EXPR",
             .help = "Clone only models for which this SQLite expression holds, as "
-                    "\"license = 'mit' and likes > 100\"; the columns are in docs/command.md.",
+                    "\"license = 'mit' and likes > 100\"; the columns are in the manual page.",
             .groups = PTMI_GROUP_SELECT,
         },
     [PTMI_OPT_URLS] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verb_config.c - `ptm config`: what is in force, and whence. */
+/* verb_config.c - `ptm config`: the settings in force, and where each was set. */
 #include <stdlib.h>
 #include <string.h>
 

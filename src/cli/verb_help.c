@@ -118,7 +118,7 @@ static void help_all(struct ptmi_out *out)
     ptmi_out_printf(out, "\n");
     print_paragraphs(out, "Exit status: 0 all done; 1 usage or configuration; 2 finished, but some "
                           "items failed; 3 could not go on; 130 interrupted.\n\n"
-                          "ptm help VERB tells of a verb and its options; man ptm of files and "
+                          "ptm help VERB explains a verb and its options, man ptm files and "
                           "environment variables.");
 }
 

@@ -188,7 +188,7 @@ static const struct ptmi_verb table[] = {
         .heading = "About ptm",
         .name = "config",
         .operands = "",
-        .summary = "What is in force, and whence.",
+        .summary = "The settings in force, and where each was set.",
         .text =
             "Prints each setting with its value and where it was set: command line, environment, "
             "configuration file with its line, or default. Secrets are printed as ***.\n\n"
