@@ -76,7 +76,7 @@ ptm_rc ptmi_db_open(const ptmi_catalog *catalog, bool read_only, sqlite3 **out, 
     PTM_TRY(ptmi_db_exec(catalog, db,
                          read_only
                              ? "PRAGMA cache_size=-4000"
-                             : "PRAGMA cache_size=-24000; PRAGMA foreign_keys=ON;"
+                             : "PRAGMA cache_size=-8000; PRAGMA foreign_keys=ON;"
                                "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=8192",
                          err));
     *out = ptm_steal(&db);

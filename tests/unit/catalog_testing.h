@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* catalog_testing.h - what the catalogue's tests share: a folder of their own, a context, models made on the spot. */
+/* catalog_testing.h - what the catalogue's tests share: a folder of their own, a context, models
+ * made on the spot. */
 #pragma once
 
 #include <setjmp.h>
@@ -29,23 +30,23 @@ struct fixture {
     char log[4096];
 };
 
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        struct ptm_err ok_err = {0};                                                               \
-        struct ptm_err *err = &ok_err;                                                             \
-        ptm_rc ok_rc = (call);                                                                     \
-        if (ok_rc != PTM_OK) fail_msg("%s: %s", #call, ok_err.msg);                                \
-        (void)err;                                                                                 \
+#define assert_ok(call)                                             \
+    do {                                                            \
+        struct ptm_err ok_err = {0};                                \
+        struct ptm_err *err = &ok_err;                              \
+        ptm_rc ok_rc = (call);                                      \
+        if (ok_rc != PTM_OK) fail_msg("%s: %s", #call, ok_err.msg); \
+        (void)err;                                                  \
     } while (0)
 /* The call fails with this code and says this. */
-#define assert_error(call, code, words)                                                            \
-    do {                                                                                           \
-        struct ptm_err no_err = {0};                                                               \
-        struct ptm_err *err = &no_err;                                                             \
-        ptm_rc no_rc = (call);                                                                     \
-        (void)err;                                                                                 \
-        if (no_rc != (code)) fail_msg("%s: %s (%s)", #call, ptm_rc_name(no_rc), no_err.msg);       \
-        if (!strstr(no_err.msg, words)) fail_msg("%s: says '%s'", #call, no_err.msg);              \
+#define assert_error(call, code, words)                                                      \
+    do {                                                                                     \
+        struct ptm_err no_err = {0};                                                         \
+        struct ptm_err *err = &no_err;                                                       \
+        ptm_rc no_rc = (call);                                                               \
+        (void)err;                                                                           \
+        if (no_rc != (code)) fail_msg("%s: %s (%s)", #call, ptm_rc_name(no_rc), no_err.msg); \
+        if (!strstr(no_err.msg, words)) fail_msg("%s: says '%s'", #call, no_err.msg);        \
     } while (0)
 
 static inline void keep_log(void *arg, ptm_log_level level, const char *module, const char *line)
@@ -109,8 +110,9 @@ static inline struct ptm_model *make_model(struct made *made, int n)
     snprintf(made->key, sizeof made->key, "k%06d", n);
     snprintf(made->name, sizeof made->name, "owner%d/model-%d", n % 7, n);
     snprintf(made->url, sizeof made->url, "https://hub.example/%s", made->name);
-    snprintf(made->raw, sizeof made->raw, "{\"_id\":\"%s\",\"id\":\"%s\",\"downloads\":%d,\"x\":1.50}",
-             made->key, made->name, n);
+    snprintf(made->raw, sizeof made->raw,
+             "{\"_id\":\"%s\",\"id\":\"%s\",\"downloads\":%d,\"x\":1.50}", made->key, made->name,
+             n);
     made->model.key = made->model.object_id = made->key;
     made->model.name = made->name;
     made->model.owner = "owner";
@@ -142,7 +144,8 @@ static inline void put(struct fixture *fixture, int64_t listing, int n)
 }
 
 /* A finished listing of hub with models from <= n < to, each with a repository when repos. */
-static inline void list_range(struct fixture *fixture, const char *hub, int from, int to, bool repos)
+static inline void list_range(struct fixture *fixture, const char *hub, int from, int to,
+                              bool repos)
 {
     int64_t listing = begin_listing(fixture, hub, "all");
     for (int n = from; n < to; n++) {
@@ -165,12 +168,18 @@ static const bool NO_IDS[] = {false};
 
 static inline struct ptmi_export export_of(const struct fixture *fixture, const char *hub)
 {
-    return (struct ptmi_export){.root = fixture->root, .hub = hub, .title = "Hub", .url = "https://hub.example/",
-                                .arrays = ARRAYS, .array_adds_id = NO_IDS};
+    return (struct ptmi_export){.root = fixture->root,
+                                .hub = hub,
+                                .title = "Hub",
+                                .url = "https://hub.example/",
+                                .arrays = ARRAYS,
+                                .array_adds_id = NO_IDS};
 }
 
-/* A file below the root, to be freed. (Inlined, gcc 12 takes what is found in it for a pointer to the local.) */
-__attribute__((noinline, unused)) static char *read_below(const struct fixture *fixture, const char *relative)
+/* A file below the root, to be freed. (Inlined, gcc 12 takes what is found in it for a pointer to
+ * the local.) */
+__attribute__((noinline, unused)) static char *read_below(const struct fixture *fixture,
+                                                          const char *relative)
 {
     char path[256];
     char *text = NULL;
@@ -218,7 +227,8 @@ static inline int64_t sql_int(const struct fixture *fixture, const char *sql)
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
     assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     int64_t value = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
