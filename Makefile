@@ -9,7 +9,7 @@ all: $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	meson setup $(BUILD) --prefix $(abspath $(PREFIX)) --buildtype release -Dtests=false
 
-# A prefix named here counts also when another was built for: `make; make install PREFIX=DIR/.local`. Without one, what was built for stays.
+# A prefix named here counts also when another was built for: `make; make install PREFIX=DIR`. Without one, what was built for stays.
 install: all
 ifneq ($(origin PREFIX),file)
 	meson configure $(BUILD) --prefix $(abspath $(PREFIX))
