@@ -121,7 +121,9 @@ static void print_clones(struct ptmi_cli *cli, const struct ptmi_report *r)
         add_count(&repos, r->selected.present, "here already", true);
         add_count(&repos, r->selected.unknown_size, "of unknown size", false);
         print_line(cli, "repositories", repos.text);
-        print_line(cli, "to fetch", ptmi_str_human_size(r->selected.bytes, bytes));
+        bool unknown = r->selected.bytes == 0 && r->selected.unknown_size > 0;
+        print_line(cli, "to fetch",
+                   unknown ? "unknown" : ptmi_str_human_size(r->selected.bytes, bytes));
         return;
     }
     add_count(&repos, r->cloned, "cloned", true);

@@ -107,6 +107,15 @@ def test_account_tells_what_failed_and_why(ptm):
     assert report["unchanged"] == 10 and report["failed_by_reason"] == {"gated": 1, "not_found": 1} and not report["ok"]
 
 
+def test_dry_run_does_not_call_unknown_sizes_nothing(ptm):
+    assert "to fetch      unknown\n" in ptm.run("run", "modelzoo", "--dry-run").stdout
+
+
+def test_retry_says_what_a_person_must_mend_first(ptm):
+    ptm.run("clone", "huggingface/acme/gated-llm", expect=2)
+    assert "1 of its failures must be mended first (ptm failures huggingface)" in ptm.run("retry").stdout
+
+
 def test_retry_takes_only_what_can_work_unless_forced(ptm):
     ptm.run("run", "huggingface", "--top", "100%", expect=2)
     ptm.run("retry", "huggingface", HF_TOKEN="sample-token")
