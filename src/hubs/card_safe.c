@@ -129,7 +129,7 @@ static ptm_rc take_tag(const char *text, const char *end, struct ptmi_buf *out, 
         return PTM_OK;
     }
     *out_len = (size_t)(tag.at + 1 - text);
-    return ptmi_buf_putc(out, '>', err);
+    return ptmi_buf_puts(out, tag.at[-1] == '/' ? "/>" : ">", err);
 }
 
 /* Of a comment (whose end browsers find in more places than one) nothing stays. *open: no comment

@@ -238,6 +238,7 @@ static void test_hubs_card__raw_html_keeps_what_is_harmless(void **state)
         {"<div title='never closed <img src=x onerror=f()>",
          "&lt;div title='never closed <img src=\"x\">\n"},
         {"<div>\n<p/onclick=f()>\n</div>", "<div>\n<p>\n</div>\n"},
+        {"<br/><img src=x.png />", "<p><br/><img src=\"x.png\"/></p>\n"},
         {"<div a=<img/src=x>", "&lt;div a=<img src=\"x\">\n"},
         {"[x](javascript:f()) ![y](data:text/html,x) [z](sub/dir#a:b)",
          "<p><a href=\"\">x</a> <img src=\"\" alt=\"y\" /> <a href=\"sub/dir#a:b\">z</a></p>\n"},
