@@ -123,7 +123,10 @@ static ptm_rc show_model(struct ptmi_cli *cli, ptmi_catalog *catalog, const char
     bool raw = ptmi_values_flag(&cli->values, PTMI_OPT_RAW, NULL);
     ptmi_str_printable(shown, sizeof shown, word);
     snprintf(hub, sizeof hub, "%.*s", slash ? (int)(slash - word) : 0, word);
-    if (!slash || !slash[1] || !ptmi_hub_find(hub))
+    if (slash && slash[1] && !ptmi_hub_find(hub))
+        return ptm_err_set(err, PTM_EINVAL, "show: '%s': there is no such hub; ptm help names them",
+                           shown);
+    if (!slash || !slash[1])
         return ptm_err_set(err, PTM_EINVAL,
                            "show: '%s' is not HUB/NAME, as "
                            "huggingface/openai-community/gpt2",

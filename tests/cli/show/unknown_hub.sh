@@ -1,0 +1,1 @@
+ptm setup modelhub >/dev/null; ptm show hugingface/a/b
