@@ -119,7 +119,7 @@ static void *flusher(void *arg)
             continue;
         }
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += FLUSH_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -156,6 +156,7 @@ static ptm_rc whose_file(const ptmi_catalog *catalog, struct ptm_err *err)
             "%s: a database of another program, not a catalogue of ptm: give another "
             "--catalog PATH",
             catalog->path);
+    if (version < 0) return ptmi_db_damaged(catalog, "a negative schema version", err);
     if (version > ptmi_migrate_newest())
         return ptm_err_set(
             err, PTM_EUNSUPPORTED,
@@ -180,15 +181,6 @@ static ptm_rc set_journal(ptmi_catalog *catalog, struct ptm_err *err)
     return ptmi_db_exec(catalog, catalog->db, sql, err);
 }
 
-static ptm_rc damaged(const ptmi_catalog *catalog, const char *what, struct ptm_err *err)
-{
-    return ptm_err_set(
-        err, PTM_ECORRUPT,
-        "%s: the catalogue is damaged (%s): move it away and run again; it is rebuilt "
-        "from the hubs and the clones that are there",
-        catalog->path, what);
-}
-
 /* Cheap looks at every start: a file cut short, and all of a small one. */
 static ptm_rc look_for_damage(const ptmi_catalog *catalog, struct ptm_err *err)
 {
@@ -199,12 +191,14 @@ static ptm_rc look_for_damage(const ptmi_catalog *catalog, struct ptm_err *err)
     PTM_TRY(pragma_int(catalog, "PRAGMA page_size", &page_size, err));
     if (!wal || stat(catalog->path, &st) != 0) return PTM_OK;
     bool has_wal = stat(wal, &wal_st) == 0 && wal_st.st_size > 0;
-    if (!has_wal && st.st_size < pages * page_size) return damaged(catalog, "cut short", err);
+    if (!has_wal && st.st_size < pages * page_size)
+        return ptmi_db_damaged(catalog, "cut short", err);
     if (st.st_size > CHECK_WHOLE) return PTM_OK;
     PTMI_Q check = ptmi_q_on(catalog, catalog->db, "PRAGMA quick_check(1)");
     PTM_TRY(ptmi_q_row(&check, err));
     const char *words = ptmi_q_get_text(&check, 0);
-    return ptmi_str_eq(words, "ok") ? PTM_OK : damaged(catalog, words ? words : "?", err);
+    if (ptmi_str_eq(words, "ok")) return PTM_OK;
+    return ptmi_db_damaged(catalog, words ? words : "?", err);
 }
 
 static ptm_rc open_db(ptmi_catalog *catalog, struct ptm_err *err)
@@ -266,6 +260,16 @@ static ptm_rc open_parts(ptmi_catalog *catalog, struct ptm_err *err)
     return make_tools(catalog, err);
 }
 
+/* By a clock that nobody sets back: a batch that waits holds the write lock. */
+static void init_wake(pthread_cond_t *wake)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 ptm_rc ptmi_catalog_open_as(ptm_ctx *ctx, const char *path, bool read_only, bool network,
                             ptmi_catalog **out, struct ptm_err *err)
 {
@@ -276,7 +280,7 @@ ptm_rc ptmi_catalog_open_as(ptm_ctx *ctx, const char *path, bool read_only, bool
     catalog->network = network;
     catalog->packed.max = catalog->text.max = ZSTD_COMPRESSBOUND(PTM_LIMIT_JSON);
     pthread_mutex_init(&catalog->lock, NULL);
-    pthread_cond_init(&catalog->wake, NULL);
+    init_wake(&catalog->wake);
     catalog->path = strdup(path);
     if (!catalog->path) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", path);
     PTM_TRY(open_parts(catalog, err));
@@ -312,8 +316,9 @@ void ptmi_catalog_close(ptmi_catalog *catalog)
 {
     if (!catalog) return;
     stop_flusher(catalog);
-    struct ptm_err err = {0};
-    if (ptmi_write_flush(catalog, &err) != PTM_OK)
+    /* A commit of the flusher that failed, if no writer came to be told. */
+    struct ptm_err err = catalog->flush_err;
+    if (ptmi_write_flush(catalog, &err) != PTM_OK || err.rc != PTM_OK)
         ptmi_log(catalog->ctx, PTM_LOG_ERROR, "catalog", "%s", err.msg);
     for (int i = 0; i < catalog->n_idle; i++) sqlite3_close_v2(catalog->idle[i]);
     for (int i = 0; i < CATALOG_STATEMENTS; i++) sqlite3_finalize(catalog->statements[i].stmt);

@@ -18,13 +18,13 @@
 #define BATCH_BYTES (16 << 20)
 #define BATCH_MS 2000
 
-static ptm_rc corrupt(const ptmi_catalog *catalog, sqlite3 *db, struct ptm_err *err)
+ptm_rc ptmi_db_damaged(const ptmi_catalog *catalog, const char *what, struct ptm_err *err)
 {
     return ptm_err_set(
         err, PTM_ECORRUPT,
         "%s: the catalogue is damaged (%s): move it away and run again; it is rebuilt "
         "from the hubs and the clones that are there",
-        catalog->path, sqlite3_errmsg(db));
+        catalog->path, what);
 }
 
 ptm_rc ptmi_db_error(const ptmi_catalog *catalog, sqlite3 *db, int sqlite_rc, struct ptm_err *err)
@@ -34,7 +34,7 @@ ptm_rc ptmi_db_error(const ptmi_catalog *catalog, sqlite3 *db, int sqlite_rc, st
     switch (sqlite_rc & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return corrupt(catalog, db, err);
+        return ptmi_db_damaged(catalog, words, err);
     case SQLITE_FULL:
         return ptm_err_set(err, PTM_ENOSPC,
                            "%s: no space left for the catalogue: free some and run "
@@ -148,11 +148,6 @@ void ptmi_q_id(struct ptmi_q *q, int64_t value)
     ptmi_q_count(q, value ? value : -1);
 }
 
-void ptmi_q_real(struct ptmi_q *q, double value)
-{
-    if (q->stmt) bound(q, sqlite3_bind_double(q->stmt, ++q->at, value));
-}
-
 void ptmi_q_text(struct ptmi_q *q, const char *text)
 {
     if (q->stmt) bound(q, sqlite3_bind_text(q->stmt, ++q->at, text, -1, SQLITE_STATIC));
@@ -186,10 +181,7 @@ static ptm_rc q_failed(struct ptmi_q *q, int sqlite_rc, struct ptm_err *err)
 {
     if (q->stmt) return ptmi_db_error(q->catalog, sqlite3_db_handle(q->stmt), sqlite_rc, err);
     if (sqlite_rc == SQLITE_CORRUPT || sqlite_rc == SQLITE_NOTADB || sqlite_rc == SQLITE_ERROR)
-        return ptm_err_set(err, PTM_ECORRUPT,
-                           "%s: the catalogue is damaged (%s): move it away and run again; it is "
-                           "rebuilt from the hubs and the clones that are there",
-                           q->catalog->path, sqlite3_errstr(sqlite_rc));
+        return ptmi_db_damaged(q->catalog, sqlite3_errstr(sqlite_rc), err);
     return ptmi_db_error(q->catalog, NULL, sqlite_rc, err);
 }
 
@@ -259,7 +251,7 @@ static void tx_ended(ptmi_catalog *catalog)
  */
 static void undone(ptmi_catalog *catalog)
 {
-    ptmi_intern_forget(catalog->interned);
+    catalog->undone++;
     catalog->hub_id = 0;
     catalog->tx++; /* cached positions may be gone */
     if (sqlite3_get_autocommit(catalog->db)) tx_ended(catalog);

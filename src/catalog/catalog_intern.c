@@ -19,6 +19,7 @@ struct slot {
 };
 
 struct intern_cache {
+    int64_t undone; /* the catalogue's, when the first of the slots was filled */
     struct slot slots[SLOTS];
 };
 
@@ -44,15 +45,19 @@ struct intern_cache *ptmi_intern_new(void)
     return calloc(1, sizeof(struct intern_cache));
 }
 
-void ptmi_intern_forget(struct intern_cache *cache)
-{
-    if (!cache) return;
-    for (size_t i = 0; i < SLOTS; i++) cache->slots[i].id = 0;
-}
-
 void ptmi_intern_free(struct intern_cache *cache)
 {
     free(cache);
+}
+
+/* The cache without ids that a rollback may have taken away. */
+static struct intern_cache *valid_cache(ptmi_catalog *catalog)
+{
+    struct intern_cache *cache = catalog->interned;
+    if (cache->undone == catalog->undone) return cache;
+    for (size_t i = 0; i < SLOTS; i++) cache->slots[i].id = 0;
+    cache->undone = catalog->undone;
+    return cache;
 }
 
 /* FNV-1a, seeded by the kind. */
@@ -87,7 +92,7 @@ ptm_rc ptmi_intern(ptmi_catalog *catalog, enum intern_kind kind, const char *tex
     if (!text) return PTM_OK;
     size_t len;
     uint64_t hash = hash_of(kind, text, &len);
-    struct slot *slot = &catalog->interned->slots[(hash ^ hash >> 32) % SLOTS];
+    struct slot *slot = &valid_cache(catalog)->slots[(hash ^ hash >> 32) % SLOTS];
     if (slot->id && slot->hash == hash && strcmp(slot->text, text) == 0) {
         *out = slot->id;
         return PTM_OK;

@@ -3,6 +3,7 @@
  * store are wanted. */
 #include "catalog_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/clock.h"
@@ -69,26 +70,31 @@ struct object {
     int64_t size;
 };
 
-/* The next objects after *last in the order of their names. */
+#define OBJECTS(where, oid)                                                                \
+    "SELECT oid, max(size) FROM large_objects WHERE " where " AND outcome IN ('present', " \
+    "'fetched', 'elsewhere') GROUP BY " oid " ORDER BY " oid " LIMIT ?3"
+/* The + keeps the index over oid out of it: it would read the whole table for each repository. */
+static const char OF_REPO[] = OBJECTS("repo_id = ?2 AND +oid > ?1", "+oid");
+static const char OF_ALL[] = OBJECTS("oid > ?1 AND ?2 = 0", "oid");
+
+/* The next objects after the one named, in the order of their names. */
 static ptm_rc read_chunk(ptmi_catalog *catalog, int64_t repo, const char *after,
                          struct object *rows, size_t *out_n, struct ptm_err *err)
 {
     PTMI_READER reader = {0};
     PTM_TRY(ptmi_reader_take(catalog, &reader, err));
-    PTMI_Q q = ptmi_q_on(
-        catalog, reader.db,
-        "SELECT oid, max(size) FROM large_objects WHERE oid > ?1 AND outcome IN ('present', "
-        "'fetched', 'elsewhere') AND (?2 = 0 OR repo_id = ?2) GROUP BY oid ORDER BY oid "
-        "LIMIT ?3");
+    PTMI_Q q = ptmi_q_on(catalog, reader.db, repo ? OF_REPO : OF_ALL);
     ptmi_q_text(&q, after);
     ptmi_q_int(&q, repo);
     ptmi_q_int(&q, CATALOG_CHUNK);
     ptm_rc rc;
     *out_n = 0;
     while ((rc = ptmi_q_row(&q, err)) == PTM_ITEM) {
-        struct object *row = &rows[(*out_n)++];
-        strncpy(row->oid, ptmi_q_get_text(&q, 0), sizeof row->oid - 1);
-        row->oid[64] = 0;
+        struct object *row = &rows[*out_n];
+        const char *oid = ptmi_q_get_text(&q, 0);
+        if (!oid) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+        snprintf(row->oid, sizeof row->oid, "%s", oid);
+        (*out_n)++;
         row->size = ptmi_q_get_int(&q, 1);
     }
     return rc;

@@ -62,6 +62,7 @@ struct ptmi_catalog {
     bool tx_kept;      /* holds others, which must not be undone with them */
     int64_t changes;   /* of the connection, when the write began */
     int64_t tx;        /* number of the transaction */
+    int64_t undone;    /* writes undone so far: ids cached before the last may be gone */
     int64_t tx_began;  /* monotonic ms */
     int64_t tx_weight; /* bytes written since, roughly */
     struct open_listing listings[CATALOG_LISTINGS];
@@ -86,6 +87,9 @@ struct ptmi_catalog {
 
 /* --- catalog_db.c: errors, statements, transactions --- */
 
+/* PTM_ECORRUPT, with what was found and the way out. */
+PTM_MUST_USE ptm_rc ptmi_db_damaged(const ptmi_catalog *catalog, const char *what,
+                                    struct ptm_err *err);
 /* The error of the last call on db, with the file and the way out. */
 PTM_MUST_USE ptm_rc ptmi_db_error(const ptmi_catalog *catalog, sqlite3 *db, int sqlite_rc,
                                   struct ptm_err *err);
@@ -108,7 +112,6 @@ struct ptmi_q ptmi_q_on(const ptmi_catalog *catalog, sqlite3 *db, const char *sq
 void ptmi_q_int(struct ptmi_q *q, int64_t value);
 void ptmi_q_count(struct ptmi_q *q, int64_t value); /* negative: NULL */
 void ptmi_q_id(struct ptmi_q *q, int64_t value);    /* 0: NULL */
-void ptmi_q_real(struct ptmi_q *q, double value);
 void ptmi_q_text(struct ptmi_q *q,
                  const char *text); /* NULL: NULL; borrowed until the next bind of the statement */
 void ptmi_q_blob(struct ptmi_q *q, const void *data, size_t len);
@@ -191,7 +194,6 @@ enum intern_kind {
 };
 struct intern_cache *ptmi_intern_new(void); /* NULL: out of memory */
 void ptmi_intern_free(struct intern_cache *cache);
-void ptmi_intern_forget(struct intern_cache *cache); /* after a rollback: ids may be gone */
 /* NULL text: id 0. Held. */
 PTM_MUST_USE ptm_rc ptmi_intern(ptmi_catalog *catalog, enum intern_kind kind, const char *text,
                                 int64_t *out, struct ptm_err *err);

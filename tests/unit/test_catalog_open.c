@@ -100,6 +100,18 @@ static void test_catalog_open__refuses_a_newer_schema(void **state)
                  PTM_EUNSUPPORTED, "newer ptm");
 }
 
+static void test_catalog_open__refuses_a_negative_schema(void **state)
+{
+    struct fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    close_catalog(fixture);
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=-1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_error(ptmi_catalog_open(fixture->ctx, fixture->path, false, &fixture->catalog, err),
+                 PTM_ECORRUPT, "negative schema version");
+}
+
 static void test_catalog_open__network_file_systems_get_a_rollback_journal(void **state)
 {
     struct fixture *fixture = *state;
@@ -210,6 +222,7 @@ int main(void)
         TEST(test_catalog_open__garbage_inside_is_found),
         TEST(test_catalog_open__refuses_other_programs_databases),
         TEST(test_catalog_open__refuses_a_newer_schema),
+        TEST(test_catalog_open__refuses_a_negative_schema),
         TEST(test_catalog_open__network_file_systems_get_a_rollback_journal),
         TEST(test_catalog_open__callbacks_may_write_without_wal),
         TEST(test_catalog_open__read_only_root_is_readable),

@@ -203,6 +203,36 @@ static void test_catalog_repos__large_files_that_left_go(void **state)
     assert_error(ptmi_catalog_put_large(fixture->catalog, one, &bad, err), PTM_EINVAL, "SHA-256");
 }
 
+/* PTM_OK when all of the WAL can be moved away: no reader stands in the middle of it. */
+static ptm_rc no_reader(void *arg, const struct ptmi_repo *repo, struct ptm_err *err)
+{
+    const struct fixture *fixture = arg;
+    sqlite3 *db = NULL;
+    int pages = 0, moved = -1;
+    (void)repo;
+    (void)err;
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, &moved), SQLITE_OK);
+    sqlite3_close(db);
+    return PTM_OK;
+}
+
+static void test_catalog_repos__a_walk_holds_no_transaction(void **state)
+{
+    struct fixture *fixture = *state;
+    list_range(fixture, "h", 0, 300, true);
+    assert_ok(
+        ptmi_catalog_each_repo(fixture->catalog, "h", PTMI_REPOS_ALL, no_reader, fixture, err));
+    int64_t run;
+    struct ptmi_selected out;
+    assert_ok(ptmi_catalog_run_begin(fixture->catalog, "run", &run, err));
+    struct ptmi_select what = {.hub = "h", .run = run, .all = true};
+    assert_ok(ptmi_catalog_select(fixture->catalog, &what, &out, err));
+    assert_int_equal(out.repos, 300);
+    assert_ok(ptmi_catalog_each_chosen(fixture->catalog, "h", run, no_reader, fixture, err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +241,7 @@ int main(void)
         TEST(test_catalog_repos__walk_tells_state_and_best_model),
         TEST(test_catalog_repos__models_of_one_are_found),
         TEST(test_catalog_repos__large_files_that_left_go),
+        TEST(test_catalog_repos__a_walk_holds_no_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
