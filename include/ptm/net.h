@@ -30,7 +30,8 @@ struct ptm_net_opts {
     int max_total;       /* connections at once, 0: 64 */
     int max_per_host;    /* 0: 16 */
     int64_t limit_rate;  /* bytes a second over all transfers, 0: no limit */
-    int retries;         /* tries after the first, 0: 6, -1: none */
+    int retries;         /* tries after the first, 0: 6, -1: none; at most 3 where no connection
+                            comes about */
     int stall_seconds;   /* no byte for so long is a failed try, 0: 30 */
     int connect_seconds; /* 0: 20 */
     bool offline;        /* every request fails with PTM_EOFFLINE */

@@ -391,6 +391,20 @@ static bool same_name(const char *a, size_t a_len, const char *b, size_t b_len)
     return len > 0 && len < b_len && b[len] == '=' && memcmp(a, b, len) == 0;
 }
 
+/* Longest query in a message. */
+#define QUERY_SHOWN 120
+
+/* Cuts a long query, not in the middle of a character. */
+static ptm_rc shorten_query(struct ptmi_buf *out)
+{
+    const char *query = memchr(out->data, '?', out->len);
+    size_t most = query ? (size_t)(query - out->data) + 1 + QUERY_SHOWN : out->len;
+    if (out->len <= most) return PTM_OK;
+    while ((out->data[most] & 0xc0) == 0x80) most--;
+    out->len = most;
+    return ptmi_buf_puts(out, "\u2026", NULL);
+}
+
 /* A fragment is left out: it is never sent, and some sign-in pages put tokens there. Of neighbours
  * of one name the first stands for all, "expand[]=author&..": twenty of them hide what went wrong.
  */
@@ -417,7 +431,7 @@ static ptm_rc redact(struct ptmi_buf *out, const char *url)
         last_len = len;
         param += len;
     } while (*param == '&');
-    return PTM_OK;
+    return shorten_query(out);
 }
 
 char *ptmi_url_redact(const char *url)

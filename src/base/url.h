@@ -42,7 +42,8 @@ char *ptmi_url_decode(const char *text);
 /* Replaces or adds one query parameter; malloc'ed. */
 char *ptmi_url_set_param(const char *url, const char *name, const char *value);
 /* URL without user:password@ and with values of query parameters that look like signatures or
- * tokens as ***, and repeated ones (expand[]=a&expand[]=b) as "..", for messages; malloc'ed. */
+ * tokens as ***, and repeated ones (expand[]=a&expand[]=b) as "..", the query cut at 120 bytes, for
+ * messages; malloc'ed. */
 char *ptmi_url_redact(const char *url);
 
 /*

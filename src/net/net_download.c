@@ -291,7 +291,8 @@ static enum verdict after_failure(struct fetch *f, const struct ptmi_try *got,
         (got->status == 401 || got->status == 403 || got->status == 410))
         return after_expiry(f, got, why, err);
     *err = *why;
-    if (f->fatal || !why->retryable || f->tries > f->net->retries) return FAILED;
+    if (f->fatal || !why->retryable || f->tries > ptmi_net_retries(f->net->retries, got))
+        return FAILED;
     if (ptmi_net_pause(f->net, f->url, f->tries - 1, got->asked_ms, why, err) != PTM_OK)
         return FAILED;
     /* Without a validator the next answer may be of another version: nothing to append to. */

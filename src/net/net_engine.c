@@ -664,7 +664,9 @@ ptm_rc ptmi_transfer_start(ptmi_engine *e, const struct ptmi_exchange *x, ptmi_t
 {
     struct ptm_err why = {0};
     PTM_AUTO(ptmi_freep) char *host_key = make_host_key(x->url, &why);
-    if (!host_key) return ptm_err_set(err, why.rc, "%s", why.msg);
+    if (!host_key && why.rc == PTM_ENOMEM) return ptm_err_set(err, why.rc, "%s", why.msg);
+    /* Its own words name the rewritten URL, which nobody has heard of. */
+    if (!host_key) return ptm_err_set(err, why.rc, "%s: not a URL that can be asked for", x->shown);
     ptmi_transfer *fresh = calloc(1, sizeof *fresh);
     if (!fresh) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     if (!init_cond(&fresh->cond)) {
@@ -751,7 +753,8 @@ ptm_rc ptmi_transfer_read(ptmi_transfer *t, const char **out, size_t *out_len, s
     }
     size_t run = PTM_LIMIT_QUEUE - t->ring_head;
     size_t len = t->ring_len < run ? t->ring_len : run;
-    const char *data = t->ring ? t->ring + t->ring_head : NULL;
+    /* Until there are bytes in it, the ring is the engine's to make. */
+    const char *data = len > 0 ? t->ring + t->ring_head : NULL;
     pthread_mutex_unlock(&e->lock);
     if (stop || ptm_ctx_canceled(e->ctx) > 0) return canceled(t, err);
     if (len == 0 && t->result != CURLE_OK) return failure(t, err);
@@ -774,6 +777,21 @@ void ptmi_transfer_consume(ptmi_transfer *t, size_t len)
     }
     pthread_mutex_unlock(&e->lock);
     if (unpause) curl_multi_wakeup(e->multi);
+}
+
+bool ptmi_transfer_unreachable(const ptmi_transfer *t)
+{
+    long sent = -1;
+    switch (t->place == PLACE_DONE ? t->result : CURLE_OK) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+        return true;
+    case CURLE_OPERATION_TIMEDOUT: /* of connecting, or later? */
+        return curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0;
+    default:
+        return false;
+    }
 }
 
 int64_t ptmi_transfer_received(const ptmi_transfer *t)

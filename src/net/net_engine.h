@@ -63,5 +63,7 @@ PTM_MUST_USE ptm_rc ptmi_transfer_head(ptmi_transfer *transfer, int *out_status,
 PTM_MUST_USE ptm_rc ptmi_transfer_read(ptmi_transfer *transfer, const char **out, size_t *out_len,
                                        struct ptm_err *err);
 void ptmi_transfer_consume(ptmi_transfer *transfer, size_t len);
+/* After it failed: no connection came about, so that the server was never asked. */
+bool ptmi_transfer_unreachable(const ptmi_transfer *transfer);
 int64_t ptmi_transfer_received(const ptmi_transfer *transfer); /* bytes handed out so far */
 void ptmi_transfer_free(ptmi_transfer *transfer); /* ends it if need be; NULL is a no-op */

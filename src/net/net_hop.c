@@ -320,7 +320,10 @@ static ptm_rc one_hop(struct hop *hop, struct ptmi_try *result, bool *out_again,
     const char *headers = NULL;
     PTM_AUTO(transfer_freep) ptmi_transfer *t = NULL;
     ptm_rc rc = begin(hop, result, &ticket, &t, err);
-    if (rc == PTM_OK) rc = ptmi_transfer_head(t, &status, &headers, err);
+    if (rc == PTM_OK) {
+        rc = ptmi_transfer_head(t, &status, &headers, err);
+        result->unreachable = rc != PTM_OK && ptmi_transfer_unreachable(t);
+    }
     if (rc == PTM_OK) result->asked_ms = ptmi_retry_asked_ms(status, headers, ptmi_clock_unix());
     /* A 503 speaks for one URL; a rate limit speaks for all that draw from the same bucket. */
     bool limited = rc == PTM_OK && ptmi_retry_is_rate_limit(status, headers);

@@ -49,6 +49,7 @@ struct ptmi_try {
     int64_t asked_ms; /* the server's wish for the next try, -1: none */
     bool sunk;        /* the sink has had bytes */
     bool strayed;     /* the last hop was at another origin than the first */
+    bool unreachable; /* no connection came about */
 };
 void ptmi_try_clear(struct ptmi_try *result);
 
@@ -69,6 +70,8 @@ struct ptmi_try_opts {
 PTM_MUST_USE ptm_rc ptmi_net_try(ptm_net *net, const struct ptm_net_request *request,
                                  const struct ptmi_try_opts *opts, struct ptmi_try *result,
                                  struct ptm_err *err);
+/* How many of the retries allowed are worth it after this try. */
+int ptmi_net_retries(int allowed, const struct ptmi_try *result);
 /* Waits before try number n + 1 (n counts the failed ones): what the server asked for, else the
  * backoff. */
 PTM_MUST_USE ptm_rc ptmi_net_pause(ptm_net *net, const char *url, int n, int64_t asked_ms,

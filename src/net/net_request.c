@@ -12,6 +12,10 @@
 #include "net_priv.h"
 #include "net_retry.h"
 
+/* A server that cannot be reached is down, or its name is wrong: waiting for it as long as for one
+ * that stumbles would hold up each request of a run for half a minute. */
+#define UNREACHABLE_RETRIES 3
+
 void ptm_net_response_clear(struct ptm_net_response *response)
 {
     free(response->url);
@@ -83,6 +87,11 @@ static ptm_rc check_request(ptm_net *net, const struct ptm_net_request *r, struc
                        shown ? shown : "request");
 }
 
+int ptmi_net_retries(int allowed, const struct ptmi_try *result)
+{
+    return result->unreachable && allowed > UNREACHABLE_RETRIES ? UNREACHABLE_RETRIES : allowed;
+}
+
 /* Whether another try is worth it; lets the sink forget what it got. */
 static bool may_retry(const struct ptm_net_request *r, const struct ptmi_try *got,
                       const struct ptm_err *why)
@@ -101,7 +110,8 @@ static ptm_rc perform(ptm_net *net, const struct ptm_net_request *r, struct ptm_
         PTM_AUTO(ptmi_try_clear) struct ptmi_try got = {0};
         ptm_rc rc = ptmi_net_try(net, r, NULL, &got, &why);
         got.received = received += got.received;
-        bool last = rc == PTM_OK || tries > retries || !may_retry(r, &got, &why);
+        bool last =
+            rc == PTM_OK || tries > ptmi_net_retries(retries, &got) || !may_retry(r, &got, &why);
         if (rc == PTM_OK || (last && is_result(r, &got, &why))) {
             if (hand_out(r, &got, tries, out)) return PTM_OK;
             ptm_net_response_clear(out);

@@ -200,6 +200,7 @@ static void test_base_url__parameters_are_replaced_or_added(void **state)
     }
 }
 
+#define TENS "1234567890123456789012345678901234567890" /* 40 */
 static void test_base_url__redacts(void **state)
 {
     (void)state;
@@ -221,6 +222,10 @@ static void test_base_url__redacts(void **state)
         {"https://h/x?n=1&e[]=a&e[]=b&e[]=c&cursor=q", "https://h/x?n=1&e[]=a&..&cursor=q"},
         {"https://h/x?sig=a&sig=b&sigma=c&sigma", "https://h/x?sig=***&..&sigma=c&sigma"},
         {"https://h/x?%zz=1", "https://h/x?%zz=***"},
+        {"https://h/x?a=" TENS TENS "&b=2", "https://h/x?a=" TENS TENS "&b=2"},
+        {"https://h/x/" TENS TENS TENS TENS "?a=" TENS TENS TENS TENS,
+         "https://h/x/" TENS TENS TENS TENS "?a=" TENS TENS "12345678901234567890123456789"
+         "012345678\u2026"},
         {"no url at all", "no url at all"},
         {"ssh://git:pw@h/x", "ssh://h/x"},
         {"", ""},

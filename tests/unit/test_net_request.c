@@ -399,17 +399,26 @@ static void test_net_request__a_silent_server_times_out(void **state)
     case_close(&c);
 }
 
+static int tries_told(void)
+{
+    int n = 0;
+    for (const char *at = logged; (at = strstr(at, "trying again")); at++) n++;
+    return n;
+}
+
+/* Three retries, however many are allowed: nobody is there. */
 static void test_net_request__nobody_listens(void **state)
 {
     (void)state;
     struct net_case c;
     struct ptm_net_response out;
     struct ptm_net_request r = PTM_NET_REQUEST_INIT;
-    case_open(&c, NET_OPTS(.retries = 1));
+    case_open(&c, NET_OPTS(.retries = 6));
     r.url = "http://127.0.0.1:1/x";
     assert_int_equal(ptm_net_perform(c.net, &r, &out, &err), PTM_ENET);
     assert_non_null(strstr(err.msg, "http://127.0.0.1:1/x: cannot connect"));
     assert_true(err.retryable);
+    assert_int_equal(tries_told(), 3);
     r.url = "ftp://127.0.0.1/x";
     assert_true(ptm_net_perform(c.net, &r, &out, &err) < 0);
     case_close(&c);
