@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * git.h - repositories: cloned and updated by the git program, run safely (DESIGN 5); read by
+ * git.h - repositories: cloned and updated by the git program, run safely; read by
  * libgit2 in process.
  *
  * Cloned repositories are hostile. Our git runs without system, user and (for what matters)
@@ -36,8 +36,7 @@ struct ptmi_git_state {
     char sha[41];     /* HEAD; "" for an empty repository */
     char branch[256]; /* checked-out branch, "" when detached */
     bool changed;     /* this call moved HEAD or made the clone */
-    bool bad_objects; /* harmless historic defects were let through (DESIGN 5): recorded, not failed
-                       */
+    bool bad_objects; /* harmless historic defects were let through: recorded, not failed */
 };
 
 struct ptmi_git_clone {
@@ -51,10 +50,11 @@ struct ptmi_git_clone {
     const char *label;   /* AUTHOR/REPO */
 };
 /*
- * Clones all branches and tags (not refs/pr). Configures the clone as DESIGN 3 asks
- * (core.trustctime=false, core.checkStat=minimal, filter.lfs.*, gc settings that never prune), with
- * the original URL as origin. PTM_ENOTFOUND, PTM_EGATED, PTM_EAUTH, PTM_ENET, PTM_ENOSPC,
- * PTM_ECORRUPT, PTM_EGIT by what git said, its own words in the message.
+ * Clones all branches and tags (not refs/pr). Configures the clone so that git sees large files
+ * in place as unchanged and nothing is ever pruned (core.trustctime=false, core.checkStat=minimal,
+ * filter.lfs.*, gc settings), with the original URL as origin. PTM_ENOTFOUND, PTM_EGATED,
+ * PTM_EAUTH, PTM_ENET, PTM_ENOSPC, PTM_ECORRUPT, PTM_EGIT by what git said, its own words in the
+ * message.
  */
 PTM_MUST_USE ptm_rc ptmi_git_clone(ptmi_git *git, const struct ptmi_git_clone *what,
                                    struct ptmi_git_state *out, struct ptm_err *err);

@@ -85,16 +85,18 @@ void ptmi_git_progress_line(void *arg, const char *line)
 
 /* --- leavings of killed runs --- */
 
+/* name: a working folder's, or its lock file's, which is alone when the run was killed before the
+ * folder was made or after it was published. */
 static void remove_if_dead(ptmi_git *git, const char *tmp_dir, const char *name)
 {
     struct ptm_err ignored = {0};
     PTM_AUTO(lock_releasep) ptmi_lock *lock = NULL;
-    PTM_AUTO(ptmi_freep) char *dir = ptmi_path_join(tmp_dir, name);
+    int len = (int)strlen(name) - (ptmi_str_ends(name, ".lock") ? (int)strlen(".lock") : 0);
+    PTM_AUTO(ptmi_freep) char *dir = ptmi_str_printf("%s/%.*s", tmp_dir, len, name);
     PTM_AUTO(ptmi_freep) char *lock_path = dir ? ptmi_str_printf("%s.lock", dir) : NULL;
-    if (!lock_path || !ptmi_fs_is_dir(dir)) return;
-    if (ptmi_lock_try(git->ctx, lock_path, &lock, &ignored) < 0) return;
+    if (!lock_path || ptmi_lock_try(git->ctx, lock_path, &lock, &ignored) < 0) return;
     if (ptmi_fs_remove_tree(dir, &ignored) == PTM_OK)
-        (void)unlink(lock_path);
+        ptmi_lock_remove(ptm_steal(&lock));
     else
         ptmi_log(git->ctx, PTM_LOG_WARN, "git", "%s: cannot remove: %s", dir, ignored.msg);
 }
@@ -103,7 +105,7 @@ static void sweep_tmp(ptmi_git *git, const char *tmp_dir)
 {
     PTM_AUTO(ptmi_closedirp) DIR *dir = opendir(tmp_dir);
     for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
-        if (ptmi_str_starts(entry->d_name, WORK_PREFIX) && !ptmi_str_ends(entry->d_name, ".lock"))
+        if (ptmi_str_starts(entry->d_name, WORK_PREFIX))
             remove_if_dead(git, tmp_dir, entry->d_name);
 }
 
@@ -139,7 +141,7 @@ static ptm_rc workshop_open(ptmi_git *git, const char *tmp_dir, struct workshop 
 }
 
 /*
- * What the clone's own configuration says to whoever works in it later (DESIGN 3). The filters are
+ * What the clone's own configuration says to whoever works in it later. The filters are
  * looked for when they are needed, so that git-lfs may come and go; not required, so that without
  * any filter a large file is merely left as it is.
  */

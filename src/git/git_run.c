@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * git_run.c - runs git so that a hostile repository can do nothing with it (DESIGN 5): no
+ * git_run.c - runs git so that a hostile repository can do nothing with it: no
  * configuration but ours and the clone's own, and of that nothing that starts a program. All
  * settings travel in the environment (GIT_CONFIG_COUNT), which wins over every file; secrets stand
  * in environment variables that only our credential helper reads, so that neither arguments nor
@@ -358,6 +358,28 @@ static ptm_rc explain_write(ptm_rc rc, const char *dir, struct ptm_err *err)
     return ptm_err_ctx(err, PTM_ENOSPC, "disk full");
 }
 
+/*
+ * git names the URL it asked. Messages name the one that was meant: a mirror in between is the
+ * user's affair. NULL when out of memory.
+ */
+static char *with_original_urls(const struct ptmi_rewrite *rules, const char *text)
+{
+    PTM_AUTO(ptmi_buf_clear) struct ptmi_buf out = PTMI_BUF((size_t)1 << 20);
+    ptm_rc rc = ptmi_buf_puts(&out, "", NULL);
+    while (rc == PTM_OK && *text) {
+        bool is_url = ptmi_str_starts(text, "http://") || ptmi_str_starts(text, "https://");
+        const char *next = strstr(text + 1, "http");
+        size_t len = is_url ? strcspn(text, " '\"\r\n")
+                     : next ? (size_t)(next - text)
+                            : strlen(text);
+        PTM_AUTO(ptmi_freep) char *part = strndup(text, len);
+        PTM_AUTO(ptmi_freep) char *original = part ? ptmi_rewrite_undo(rules, part) : NULL;
+        rc = original ? ptmi_buf_puts(&out, original, NULL) : PTM_ENOMEM;
+        text += len;
+    }
+    return rc == PTM_OK ? ptmi_buf_take(&out) : NULL;
+}
+
 ptm_rc ptmi_git_run(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptmi_proc_result *out,
                     struct ptm_err *err)
 {
@@ -394,7 +416,9 @@ ptm_rc ptmi_git_run(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptmi_p
         return rc < 0 ? ptm_err_ctx(err, rc, "%s %s", cmd->what, cmd->url ? cmd->url : cmd->dir)
                       : rc;
     if (out->exit_status == 0 || cmd->any_exit) return PTM_OK;
-    rc = ptmi_git_reason(out->err_text.data ? out->err_text.data : "", out->exit_status, cmd->what,
+    const char *said = out->err_text.data ? out->err_text.data : "";
+    PTM_AUTO(ptmi_freep) char *original = with_original_urls(git->rewrites, said);
+    rc = ptmi_git_reason(original ? original : said, out->exit_status, cmd->what,
                          cmd->url ? cmd->url : cmd->dir, has_token(git, cmd->url), err);
     return explain_write(rc, cmd->dir, err);
 }

@@ -612,9 +612,10 @@ def test_refusals_are_told_apart(forge, room):
     assert "credentials" in answer["message"] and not answer["retryable"]
     answer = room.clone("broken/one", rc="http")
     assert answer["http_status"] == 500 and answer["retryable"]
-    dead = f"http://127.0.0.1:{servers.free_port()}/a/b"
-    answer = room.run("clone", dead, room.dest("dead"), rc="network")
-    assert answer["retryable"]
+    dead = f"http://127.0.0.1:{servers.free_port()}/"
+    answer = room.run("--rewrite", f"https://github.com/={dead}", "clone", "https://github.com/a/b", room.dest("dead"), rc="network")
+    assert answer["retryable"] and dead not in answer["message"]
+    assert answer["message"].count("https://github.com/a/b") == 2, "ours and git's words name the URL that was meant"
     for url in ("file:///etc", "ext::sh -c id", "/etc", "--upload-pack=id", "ssh://x/y", "git://127.0.0.1/x"):
         room.run("clone", "--", url, room.dest("bad"), rc="not_clonable")
     assert list((room.root / ".ptm/tmp").iterdir()) == []
