@@ -128,19 +128,23 @@ static ptm_rc keep_object(struct job *job, const char *path, const struct ptmi_l
     return ptmi_catalog_clear_failure(mirror->catalog, job->step->hub->name, id, "large", err);
 }
 
-static void on_object(void *arg, const char *path, const struct ptmi_lfs_pointer *pointer,
-                      ptmi_lfs_outcome outcome, const char *source_url, const struct ptm_err *why)
+/* An error while keeping the account: the first one ends the repository's job. */
+static void note(struct job *job, ptm_rc rc, const struct ptm_err *why)
 {
-    struct job *job = arg;
-    struct ptm_err err = {0};
-    ptm_rc rc = keep_object(job, path, pointer, outcome, source_url, why, &err);
-    if (rc == PTM_OK) return;
     pthread_mutex_lock(&job->step->lock);
     if (job->note_rc == PTM_OK) {
         job->note_rc = rc;
-        job->note = err;
+        job->note = *why;
     }
     pthread_mutex_unlock(&job->step->lock);
+}
+
+static void on_object(void *arg, const char *path, const struct ptmi_lfs_pointer *pointer,
+                      ptmi_lfs_outcome outcome, const char *source_url, const struct ptm_err *why)
+{
+    struct ptm_err err = {0};
+    ptm_rc rc = keep_object(arg, path, pointer, outcome, source_url, why, &err);
+    if (rc != PTM_OK) note(arg, rc, &err);
 }
 
 static ptm_rc large_files(struct job *job, struct ptmi_lfs_report *out, struct ptm_err *err)
