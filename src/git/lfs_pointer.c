@@ -2,9 +2,10 @@
 /*
  * lfs_pointer.c - is this text a Git LFS pointer?
  *
- *     version https://git-lfs.github.com/spec/v1      first; then the other keys in alphabetical
- * order ext-0-name sha256:...                           any number, ignored oid sha256:<64
- * lower-case hex digits> size <bytes>
+ *     version https://git-lfs.github.com/spec/v1      first; then the others by alphabet
+ *     ext-0-name sha256:...                           any number, ignored
+ *     oid sha256:<64 lower-case hex digits>
+ *     size <bytes>
  *
  * Strict where git-lfs is: LF only, one space, nothing else in the file.
  * https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md

@@ -8,10 +8,11 @@
  *
  *     answer                       what it means
  *     206, range begins at offset  append
- *     206, any other range         the server cannot be trusted with ranges: once more from zero,
- * without 200                          no ranges, or the file has changed: from zero 416 with our
- * offset as size  nothing is missing 416 otherwise                what we have is not of this file:
- * from zero 401, 403, 410                the link has expired: renew, or ask the original URL again
+ *     206, any other range         not to be trusted with ranges: from zero, without them
+ *     200                          no ranges, or the file has changed: from zero
+ *     416 with our offset as size  nothing is missing
+ *     416 otherwise                what we have is not of this file: from zero
+ *     401, 403, 410                the link has expired: renew, or ask the original URL again
  */
 #include <stdlib.h>
 #include <string.h>

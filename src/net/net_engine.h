@@ -6,8 +6,8 @@
  *     caller's thread                              engine's thread
  *     ptmi_transfer_start()  -- control list -->   curl_multi_add_handle()
  *     ptmi_transfer_head()   <-- condition ---     header callback: last header line seen
- *     ptmi_transfer_read()   <-- ring, bounded --  write callback; pauses the transfer when the
- * ring is full ptmi_transfer_free()   -- abort, wait -->    curl_multi_remove_handle()
+ *     ptmi_transfer_read()   <-- ring, bounded --  write callback; pauses when the ring is full
+ *     ptmi_transfer_free()   -- abort, wait -->    curl_multi_remove_handle()
  *
  * One transfer is one exchange: no redirect, no retry, no decision about credentials. Those are
  * net_request.c's.

@@ -5,8 +5,8 @@
  * Redirects are followed here, not by curl, because at each hop the original URL decides anew who
  * is told what:
  *
- *     original URL --rewrite--> asked URL --> Location, joined to the asked URL --undo rewriting-->
- * next original URL
+ *     original URL --rewrite--> asked URL --> Location, joined to the asked URL
+ *          ^------------------------------ undo rewriting -------------'
  */
 #include <stdlib.h>
 #include <string.h>

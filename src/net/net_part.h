@@ -4,8 +4,8 @@
  * they belong to.
  *
  *     PART        the first `offset` bytes of the file, appended as they come
- *     PART.meta   one line: the ETag or Last-Modified of the answer they came from; only where no
- * SHA-256 is expected, which would prove the bytes by itself
+ *     PART.meta   one line: the ETag or Last-Modified of the answer they came from; only
+ *                 where no SHA-256 is expected, which would prove the bytes by itself
  */
 #pragma once
 
