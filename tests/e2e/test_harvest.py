@@ -124,12 +124,14 @@ def test_failures_are_told_apart(harvest):
 def test_second_run_moves_nothing(harvest, hubs):
     ptm, _ = harvest
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in ptm.root.glob("*/json/**/*.json")}
+    packs = {path: path.stat().st_mtime_ns for path in ptm.root.glob("*/repos/*/*/.git/objects/**/*") if path.is_file()}
     with hubs.hubs.lock:
         hubs.hubs.log.clear()
     ptm.run("run", "--all", "--top", "100%", expect=2)
     assert large_gets(hubs) == []
     after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in ptm.root.glob("*/json/**/*.json")}
     assert before == after, "files are rewritten only when what they hold changed"
+    assert packs == {path: path.stat().st_mtime_ns for path in ptm.root.glob("*/repos/*/*/.git/objects/**/*") if path.is_file()}
 
 
 def test_leavings_of_killed_runs_are_swept(harvest):
