@@ -148,5 +148,5 @@ def machine(folder):
     return {"cpu": f"{first('/proc/cpuinfo', 'model name') or platform.machine()}, {os.cpu_count()} cores"
                    f"{', SHA extensions' if 'sha_ni' in flags else ''}{', virtual' if 'hypervisor' in flags else ''}",
             "memory": f"{int(memory.split()[0]) / 1048576:.0f} GiB" if memory else "unknown",
-            "system": f"Linux {platform.release()}, file system {kind or 'unknown'}",
+            "system": f"Linux {platform.release().split('-')[0]}, file system {kind or 'unknown'}",
             "load before": "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg())}
