@@ -19,6 +19,7 @@
 
 #define WORK_PREFIX "git-"
 #define MAX_ARGS 64
+#define NAMES_TRIED 16
 
 PTM_DEFINE_CLEANUP(lock_releasep, ptmi_lock *, ptmi_lock_release)
 
@@ -138,6 +139,19 @@ static ptm_rc workshop_open(ptmi_git *git, const char *tmp_dir, struct workshop 
     out->lock_path = out->dir ? ptmi_str_printf("%s.lock", out->dir) : NULL;
     if (!out->lock_path) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", tmp_dir);
     return ptmi_lock_try(git->ctx, out->lock_path, &out->lock, err);
+}
+
+/* Whoever sweeps may hold our new lock file for a moment, taking it for a dead one's: another name
+ * then. */
+static ptm_rc workshop_open_some(ptmi_git *git, const char *tmp_dir, struct workshop *out,
+                                 struct ptm_err *err)
+{
+    for (int attempt = 1;; attempt++) {
+        ptm_rc rc = workshop_open(git, tmp_dir, out, err);
+        if (rc != PTM_EBUSY || attempt == NAMES_TRIED) return rc;
+        workshop_clear(out);
+        *out = (struct workshop){0};
+    }
 }
 
 /*
@@ -303,7 +317,7 @@ ptm_rc ptmi_git_clone(ptmi_git *git, const struct ptmi_git_clone *what, struct p
     if (ptmi_git_is_repo(what->dest))
         return ptm_err_set(err, PTM_EEXIST, "%s: there is a clone already", what->dest);
     sweep_tmp(git, what->tmp_dir);
-    PTM_TRY(workshop_open(git, what->tmp_dir, &shop, err));
+    PTM_TRY(workshop_open_some(git, what->tmp_dir, &shop, err));
     progress.task = ptmi_task_begin(git->ctx, PTM_TASK_CLONE, what->hub, what->label, 100);
     ptm_rc rc = make_clone(git, what, shop.dir, &progress, err);
     if (rc == PTM_OK) rc = publish(what, &shop, &ours, err);
