@@ -83,3 +83,42 @@
 #ifndef PTM_LIMIT_QUEUE
 #define PTM_LIMIT_QUEUE (1u << 20)
 #endif
+/* Checkpoints. Bytes that tables and pickle nodes of one file may take: a node takes about 120
+ * bytes, a tensor with its rebuild call a dozen of them; 1,000,000 tensors are 5 times the largest
+ * file known. */
+#ifndef PTM_LIMIT_PICKLE_MEMORY
+#define PTM_LIMIT_PICKLE_MEMORY (2u << 30)
+#endif
+#ifndef PTM_LIMIT_WEIGHTS_MEMORY
+#define PTM_LIMIT_WEIGHTS_MEMORY (2u << 30)
+#endif
+/* Tensors of one file, storages, members of an archive. */
+#ifndef PTM_LIMIT_TENSORS
+#define PTM_LIMIT_TENSORS 4000000
+#endif
+/* Dimensions: torch stops at 64. */
+#ifndef PTM_LIMIT_DIMS
+#define PTM_LIMIT_DIMS 64
+#endif
+/* Nesting of objects, of archives in archives, and of pickles in pickles. */
+#ifndef PTM_LIMIT_PICKLE_DEPTH
+#define PTM_LIMIT_PICKLE_DEPTH 1000
+#endif
+#ifndef PTM_LIMIT_ARCHIVE_DEPTH
+#define PTM_LIMIT_ARCHIVE_DEPTH 8
+#endif
+/* An integer of a pickle: 8 KiB are 20,000 digits. */
+#ifndef PTM_LIMIT_PICKLE_INT
+#define PTM_LIMIT_PICKLE_INT (8u << 10)
+#endif
+/* A data.pkl of a zip when it is deflated, a safetensors header (the format's own cap). */
+#ifndef PTM_LIMIT_PICKLE
+#define PTM_LIMIT_PICKLE (1u << 30)
+#endif
+#ifndef PTM_LIMIT_SAFETENSORS_HEADER
+#define PTM_LIMIT_SAFETENSORS_HEADER 100000000
+#endif
+/* A deflated tensor, unpacked in memory. */
+#ifndef PTM_LIMIT_INFLATED
+#define PTM_LIMIT_INFLATED (8ull << 30)
+#endif
