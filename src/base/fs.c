@@ -128,8 +128,7 @@ static bool is_link_error(int code)
     return code == ELOOP || code == EXDEV || code == EMLINK;
 }
 
-ptm_rc ptmi_fs_read_beneath(const char *dir, const char *relative, size_t max, char **out,
-                            size_t *out_len, struct ptm_err *err)
+ptm_rc ptmi_fs_open_beneath(const char *dir, const char *relative, int *out, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *name = ptmi_path_join(dir, relative);
     if (!name) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", dir);
@@ -137,13 +136,24 @@ ptm_rc ptmi_fs_read_beneath(const char *dir, const char *relative, size_t max, c
         return ptm_err_set(err, PTM_EUNSAFE, "%s: not a path inside %s", relative, dir);
     PTM_AUTO(ptmi_closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", dir);
-    PTM_AUTO(ptmi_closep) int fd = ptmi_os_open_beneath(dir_fd, relative, READ_FLAGS);
+    int fd = ptmi_os_open_beneath(dir_fd, relative, READ_FLAGS);
     if (fd < 0 && errno == ENOSYS) fd = open_beneath_by_steps(dir_fd, relative);
     if (fd < 0 && is_link_error(errno))
         return ptm_err_set(err, PTM_EUNSAFE,
                            "%s: a symbolic link on the way; links in repositories are not followed",
                            name);
     if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", name);
+    *out = fd;
+    return PTM_OK;
+}
+
+ptm_rc ptmi_fs_read_beneath(const char *dir, const char *relative, size_t max, char **out,
+                            size_t *out_len, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_freep) char *name = ptmi_path_join(dir, relative);
+    if (!name) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", dir);
+    PTM_AUTO(ptmi_closep) int fd = -1;
+    PTM_TRY(ptmi_fs_open_beneath(dir, relative, &fd, err));
     return read_regular(fd, name, PTM_EUNSAFE, max, out, out_len, err);
 }
 

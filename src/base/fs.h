@@ -22,6 +22,10 @@ PTM_MUST_USE ptm_rc ptmi_fs_read(const char *path, size_t max, char **out, size_
    what is no regular file. */
 PTM_MUST_USE ptm_rc ptmi_fs_read_beneath(const char *dir, const char *relative, size_t max,
                                          char **out, size_t *out_len, struct ptm_err *err);
+/* Only opens it: *out is the caller's to close. What it is, a FIFO too, is for the caller to look
+   at: opening does not wait. */
+PTM_MUST_USE ptm_rc ptmi_fs_open_beneath(const char *dir, const char *relative, int *out,
+                                         struct ptm_err *err);
 
 /*
  * A file that appears whole: written to a temporary name beside the target, fsynced, renamed,

@@ -58,6 +58,8 @@ int ptmi_source_fd(const ptmi_source *source, uint64_t *out_offset);
 /* Where byte 0 of the source lies in the outermost one it is a part of; -1: it is none of its bytes
  * (inflated). */
 int64_t ptmi_source_origin(const ptmi_source *source);
+/* Does part lie in whole (or is it whole itself)? Then *out_offset is where it begins there. */
+bool ptmi_source_within(const ptmi_source *part, const ptmi_source *whole, uint64_t *out_offset);
 
 /*
  * *out points at bytes [offset, offset + len), good while a reference is held (and writable, for a
@@ -79,6 +81,10 @@ struct ptmi_cursor {
     ptmi_source *source; /* borrowed */
     uint64_t pos, end;   /* in the source */
     bool big_endian;     /* of the integers taken */
+    /* The window known to be here, so that taking a byte is a comparison and an addition: ready
+     * points at byte ready_from of the source. The cursor's own. */
+    const uint8_t *ready;
+    uint64_t ready_from, ready_to;
 };
 #define PTMI_CURSOR(source_, pos_, end_)                  \
     {                                                     \
@@ -89,14 +95,10 @@ static inline uint64_t ptmi_cursor_left(const struct ptmi_cursor *cursor)
 {
     return cursor->end - cursor->pos;
 }
-/* The next len bytes; the cursor moves past them. PTM_EFORMAT names the byte. */
-PTM_MUST_USE ptm_rc ptmi_cursor_take(struct ptmi_cursor *cursor, uint64_t len, const uint8_t **out,
+/* ptmi_cursor_take() outside of the window: for that function alone. */
+PTM_MUST_USE ptm_rc ptmi_cursor_load(struct ptmi_cursor *cursor, uint64_t len, const uint8_t **out,
                                      struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_cursor_skip(struct ptmi_cursor *cursor, uint64_t len, struct ptm_err *err);
-PTM_MUST_USE ptm_rc ptmi_cursor_u8(struct ptmi_cursor *cursor, uint8_t *out, struct ptm_err *err);
-PTM_MUST_USE ptm_rc ptmi_cursor_u16(struct ptmi_cursor *cursor, uint16_t *out, struct ptm_err *err);
-PTM_MUST_USE ptm_rc ptmi_cursor_u32(struct ptmi_cursor *cursor, uint32_t *out, struct ptm_err *err);
-PTM_MUST_USE ptm_rc ptmi_cursor_u64(struct ptmi_cursor *cursor, uint64_t *out, struct ptm_err *err);
 
 /* Integers at p, which need not be aligned. */
 static inline uint16_t ptmi_le16(const uint8_t *p)
@@ -122,4 +124,49 @@ static inline uint32_t ptmi_be32(const uint8_t *p)
 static inline uint64_t ptmi_be64(const uint8_t *p)
 {
     return (uint64_t)ptmi_be32(p) << 32 | (uint64_t)ptmi_be32(p + 4);
+}
+
+/* The next len bytes; the cursor moves past them. PTM_EFORMAT names the byte. */
+PTM_MUST_USE static inline ptm_rc ptmi_cursor_take(struct ptmi_cursor *cursor, uint64_t len,
+                                                   const uint8_t **out, struct ptm_err *err)
+{
+    uint64_t limit = cursor->ready_to < cursor->end ? cursor->ready_to : cursor->end;
+    if (cursor->pos < cursor->ready_from || cursor->pos > limit || len > limit - cursor->pos ||
+        !cursor->ready)
+        return ptmi_cursor_load(cursor, len, out, err);
+    *out = cursor->ready + (cursor->pos - cursor->ready_from);
+    cursor->pos += len;
+    return PTM_OK;
+}
+PTM_MUST_USE static inline ptm_rc ptmi_cursor_u8(struct ptmi_cursor *cursor, uint8_t *out,
+                                                 struct ptm_err *err)
+{
+    const uint8_t *at = NULL;
+    ptm_rc rc = ptmi_cursor_take(cursor, 1, &at, err);
+    if (rc == PTM_OK) *out = *at;
+    return rc;
+}
+PTM_MUST_USE static inline ptm_rc ptmi_cursor_u16(struct ptmi_cursor *cursor, uint16_t *out,
+                                                  struct ptm_err *err)
+{
+    const uint8_t *at = NULL;
+    ptm_rc rc = ptmi_cursor_take(cursor, 2, &at, err);
+    if (rc == PTM_OK) *out = cursor->big_endian ? ptmi_be16(at) : ptmi_le16(at);
+    return rc;
+}
+PTM_MUST_USE static inline ptm_rc ptmi_cursor_u32(struct ptmi_cursor *cursor, uint32_t *out,
+                                                  struct ptm_err *err)
+{
+    const uint8_t *at = NULL;
+    ptm_rc rc = ptmi_cursor_take(cursor, 4, &at, err);
+    if (rc == PTM_OK) *out = cursor->big_endian ? ptmi_be32(at) : ptmi_le32(at);
+    return rc;
+}
+PTM_MUST_USE static inline ptm_rc ptmi_cursor_u64(struct ptmi_cursor *cursor, uint64_t *out,
+                                                  struct ptm_err *err)
+{
+    const uint8_t *at = NULL;
+    ptm_rc rc = ptmi_cursor_take(cursor, 8, &at, err);
+    if (rc == PTM_OK) *out = cursor->big_endian ? ptmi_be64(at) : ptmi_le64(at);
+    return rc;
 }

@@ -120,6 +120,24 @@ static void test_base_fs__read_beneath_follows_no_link(void **state)
     no_openat2 = false;
 }
 
+static void test_base_fs__open_beneath_opens_and_follows_no_link(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    fill_hostile(tmp.path);
+    const char *repo = unit_path(tmp.path, "repo");
+    int none = -1;
+    assert_int_equal(ptmi_fs_open_beneath(repo, "in", &none, NULL), PTM_EUNSAFE);
+    assert_int_equal(ptmi_fs_open_beneath(repo, "../secret", &none, NULL), PTM_EUNSAFE);
+    assert_int_equal(ptmi_fs_open_beneath(repo, "none", &none, NULL), PTM_ENOENT);
+    assert_int_equal(none, -1);
+    PTM_AUTO(ptmi_closep) int fd = -1;
+    char text[8] = "";
+    assert_int_equal(ptmi_fs_open_beneath(repo, "sub/card", &fd, NULL), PTM_OK);
+    assert_int_equal(read(fd, text, sizeof text), 4);
+    assert_string_equal(text, "card");
+}
+
 static void test_base_fs__mkdirs_makes_all_and_names_what_is_in_the_way(void **state)
 {
     (void)state;
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_base_fs__read_goes_on_where_the_size_lies),
         cmocka_unit_test(test_base_fs__read_does_not_hang_on_a_fifo),
         cmocka_unit_test(test_base_fs__read_beneath_follows_no_link),
+        cmocka_unit_test(test_base_fs__open_beneath_opens_and_follows_no_link),
         cmocka_unit_test(test_base_fs__mkdirs_makes_all_and_names_what_is_in_the_way),
         cmocka_unit_test(test_base_fs__mkdirs_honours_umask),
         cmocka_unit_test(test_base_fs__remove_tree_opens_read_only_folders),
