@@ -79,8 +79,10 @@ struct ptm_weights {
     size_t n_storages, cap_storages;
     struct ptm_meta *metas;
     size_t n_metas, cap_metas;
-    uint32_t *by_name; /* hash table over tensors, made at the end of opening */
+    uint32_t *by_name; /* hash table: place in tensors + 1, 0 free */
     size_t by_name_size;
+    uint64_t seed;  /* of the hash */
+    size_t doubles; /* numbers given to names that were there already */
     int64_t parameters, bytes;
     const struct ptm_value *root;
     void *format_state; /* of the format, freed by format_free at close */
@@ -125,11 +127,25 @@ PTM_MUST_USE ptm_rc ptmi_weights_add_meta(struct ptm_weights *weights, const cha
 /* Elements of a shape. PTM_EFORMAT for negative sizes and overflow. */
 PTM_MUST_USE ptm_rc ptmi_weights_elements(const char *what, int n_dims, const int64_t *shape,
                                           int64_t *out, struct ptm_err *err);
-/* Bytes that so many elements take; PTM_EFORMAT for overflow and for what does not fill its block.
- */
+/* Bytes that so many elements take; PTM_EFORMAT for overflow and for blocks of more than a byte
+ * that are not filled. A last byte that packed elements do not fill counts whole: a format that
+ * forbids it checks that itself. */
 PTM_MUST_USE ptm_rc ptmi_weights_size_of(const char *what, ptm_dtype dtype, int64_t elements,
                                          int64_t *out, struct ptm_err *err);
 /* Opens a sibling of the file (a shard, external data) below its own folder, or, for a URL, beside
  * it: relative is untrusted. PTM_EUNSAFE. */
 PTM_MUST_USE ptm_rc ptmi_weights_sibling(struct ptm_weights *weights, const char *relative,
                                          ptmi_source **out, struct ptm_err *err);
+/* Works out weights->parameters and bytes; the last step of opening. */
+PTM_MUST_USE ptm_rc ptmi_weights_total(struct ptm_weights *weights, struct ptm_err *err);
+
+/* --- opening (weights.c) --- */
+
+/*
+ * ptm_weights_open() of a source that is there already, which becomes the weights', also on
+ * failure: for URLs, members of archives, fuzzing. path: what messages call it, and where siblings
+ * lie.
+ */
+PTM_MUST_USE ptm_rc ptmi_weights_open_source(ptmi_source *source, const char *path, ptm_net *net,
+                                             const struct ptm_weights_opts *opts, ptm_weights **out,
+                                             struct ptm_err *err);
