@@ -115,6 +115,9 @@ struct ptmi_pickle {
     struct ptmi_pk **calls; /* every CALL and NEW whose callee is no GLOBAL node, and every BUILD,
                                SETITEM.. on one: nobody can vouch for them */
     size_t n_calls;
+    struct ptmi_pk **persids; /* every PERSID node, in order: containers need the sizes of all
+                                 storages before they know where one lies */
+    size_t n_persids;
     uint64_t begin, end; /* first byte, and the one after STOP (or where it failed) */
     uint64_t n_ops;
     int protocol;      /* of PROTO; 0 or 1 by its opcodes when there is none */

@@ -53,6 +53,13 @@ PTM_MUST_USE ptm_rc ptmi_torch_objects(struct ptm_weights *weights, struct ptmi_
                                        const struct ptmi_storage_lookup *lookup,
                                        struct ptm_err *err);
 
+/* The same for a stream inside another: only makes the root's value, lists no tensor, leaves
+ * weights->root alone. Streams nest at most PTM_LIMIT_ARCHIVE_DEPTH deep (weights->nested). */
+PTM_MUST_USE ptm_rc ptmi_torch_objects_value(struct ptm_weights *weights,
+                                             struct ptmi_pickle *pickle,
+                                             const struct ptmi_storage_lookup *lookup,
+                                             const struct ptm_value **out, struct ptm_err *err);
+
 /* A storage of bytes that stand in a pickle (numpy arrays, _load_from_bytes): adds it. */
 PTM_MUST_USE ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights,
                                              const struct ptmi_pickle *pickle,
@@ -62,6 +69,11 @@ PTM_MUST_USE ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights,
  * tensors not yet listed. */
 PTM_MUST_USE ptm_rc ptmi_legacy_nested(struct ptm_weights *weights, ptmi_source *source,
                                        const struct ptm_value **out, struct ptm_err *err);
+/* The same where the stream's object is a storage (what a storage's own __reduce__ writes): out as
+ * of ptmi_storage_lookup. PTM_EFORMAT when it is none. */
+PTM_MUST_USE ptm_rc ptmi_legacy_nested_storage(struct ptm_weights *weights, ptmi_source *source,
+                                               size_t *out, ptm_dtype *out_element,
+                                               struct ptm_err *err);
 /* NumPy's type strings: "<f4", "|b1", ">i8". PTM_EUNSUPPORTED names others ("object" too). */
 PTM_MUST_USE ptm_rc ptmi_numpy_dtype(const char *descr, ptm_dtype *out, bool *out_big_endian,
                                      struct ptm_err *err);
