@@ -116,7 +116,9 @@ extern "C" {
     X(PTM_GGML_IQ1_M, 84, "ggml:iq1_m", 256, 56)          \
     X(PTM_GGML_TQ1_0, 85, "ggml:tq1_0", 256, 54)          \
     X(PTM_GGML_TQ2_0, 86, "ggml:tq2_0", 256, 66)          \
-    X(PTM_GGML_MXFP4, 87, "ggml:mxfp4", 32, 17)
+    X(PTM_GGML_MXFP4, 87, "ggml:mxfp4", 32, 17)           \
+    X(PTM_GGML_NVFP4, 88, "ggml:nvfp4", 64, 36)           \
+    X(PTM_GGML_Q1_0, 89, "ggml:q1_0", 128, 18)
 
 typedef enum ptm_dtype {
     PTM_DTYPE_NONE = 0,

@@ -122,3 +122,20 @@
 #ifndef PTM_LIMIT_INFLATED
 #define PTM_LIMIT_INFLATED (8ull << 30)
 #endif
+/* A text among the properties of a checkpoint: chat templates have up to 100 KB; a whole tokenizer
+ * (some MB) is told by its size. */
+#ifndef PTM_LIMIT_META
+#define PTM_LIMIT_META (1u << 20)
+#endif
+/* A tensor's name in GGUF: ggml itself stops at 63 bytes, converters for others do not. */
+#ifndef PTM_LIMIT_GGUF_NAME
+#define PTM_LIMIT_GGUF_NAME 1024
+#endif
+/* Header of a .npy file: that of an array of numbers has 128 bytes; NumPy itself reads 10,000. */
+#ifndef PTM_LIMIT_NPY_HEADER
+#define PTM_LIMIT_NPY_HEADER (64u << 10)
+#endif
+/* Messages inside each other: protobuf's own limit. A subgraph of ONNX takes three. */
+#ifndef PTM_LIMIT_PROTOBUF_DEPTH
+#define PTM_LIMIT_PROTOBUF_DEPTH 100
+#endif

@@ -143,13 +143,14 @@ ptm_rc ptmi_weights_size_of(const char *what, ptm_dtype dtype, int64_t elements,
     char buf[128];
     const struct ptm_dtype_info *info = ptm_dtype_info(dtype);
     if (!info) return ptm_err_set(err, PTM_EFORMAT, "%s: no dtype", shown(buf, what));
-    /* Blocks of more than a byte are whole; elements packed into a byte leave its rest unused. */
-    bool whole = info->bytes > 1 || info->elements == 1;
-    if (whole && elements % info->elements != 0)
+    /* Blocks of ggml are whole; elements packed into bytes leave the rest of the last unused. */
+    int64_t over = elements % info->elements;
+    if (over != 0 && dtype >= PTM_GGML_Q4_0)
         return ptm_err_set(err, PTM_EFORMAT, "%s: %lld elements do not fill blocks of %d (%s)",
                            shown(buf, what), (long long)elements, info->elements, info->name);
-    int64_t blocks = elements / info->elements + (elements % info->elements != 0);
-    if (__builtin_mul_overflow(blocks, (int64_t)info->bytes, out))
+    int64_t tail = (over * info->bytes + info->elements - 1) / info->elements;
+    if (__builtin_mul_overflow(elements / info->elements, (int64_t)info->bytes, out) ||
+        __builtin_add_overflow(*out, tail, out))
         return ptm_err_set(err, PTM_EFORMAT, "%s: its bytes are more than 64 bits can count",
                            shown(buf, what));
     return PTM_OK;

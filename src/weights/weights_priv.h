@@ -128,8 +128,8 @@ PTM_MUST_USE ptm_rc ptmi_weights_add_meta(struct ptm_weights *weights, const cha
 /* Elements of a shape. PTM_EFORMAT for negative sizes and overflow. */
 PTM_MUST_USE ptm_rc ptmi_weights_elements(const char *what, int n_dims, const int64_t *shape,
                                           int64_t *out, struct ptm_err *err);
-/* Bytes that so many elements take; PTM_EFORMAT for overflow and for blocks of more than a byte
- * that are not filled. A last byte that packed elements do not fill counts whole: a format that
+/* Bytes that so many elements take; PTM_EFORMAT for overflow and for blocks of ggml that are not
+ * filled. A last byte that packed elements do not fill counts whole: a format that
  * forbids it checks that itself. */
 PTM_MUST_USE ptm_rc ptmi_weights_size_of(const char *what, ptm_dtype dtype, int64_t elements,
                                          int64_t *out, struct ptm_err *err);
