@@ -118,6 +118,14 @@
 #ifndef PTM_LIMIT_SAFETENSORS_HEADER
 #define PTM_LIMIT_SAFETENSORS_HEADER 100000000
 #endif
+/* Files that one checkpoint is spread over. Written ones are all open until the last is whole, and
+ * a process may usually have 1,024: the largest known (1.4 TB in pieces of 5 GB) have 300. */
+#ifndef PTM_LIMIT_SHARDS
+#define PTM_LIMIT_SHARDS 10000
+#endif
+#ifndef PTM_LIMIT_SHARDS_WRITTEN
+#define PTM_LIMIT_SHARDS_WRITTEN 500
+#endif
 /* A deflated tensor, unpacked in memory. */
 #ifndef PTM_LIMIT_INFLATED
 #define PTM_LIMIT_INFLATED (8ull << 30)
@@ -138,4 +146,9 @@
 /* Messages inside each other: protobuf's own limit. A subgraph of ONNX takes three. */
 #ifndef PTM_LIMIT_PROTOBUF_DEPTH
 #define PTM_LIMIT_PROTOBUF_DEPTH 100
+#endif
+/* Oddities of an archive that are kept to be told one by one: ten thousand tell as much as a
+ * million. */
+#ifndef PTM_LIMIT_ODDS
+#define PTM_LIMIT_ODDS 10000
 #endif
