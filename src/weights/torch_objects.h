@@ -20,7 +20,9 @@ struct ptmi_storage_lookup {
      */
     ptm_rc (*storage)(void *arg, const struct ptmi_pk *id, size_t *out, ptm_dtype *out_element,
                       int64_t *out_offset, struct ptm_err *err);
-    /* A persistent id that is a tensor itself (tar files); NULL: none are. *out is in the arena. */
+    /* A persistent id that is a tensor itself (tar files); NULL: none are. *out is in the arena;
+     * left NULL when the id is none of a tensor: storage() is asked then. Asked for every use of
+     * the id, so that a tensor should be made once. */
     ptm_rc (*tensor)(void *arg, const struct ptmi_pk *id, const struct ptm_tensor **out,
                      struct ptm_err *err);
     void *arg;
@@ -62,11 +64,11 @@ PTM_MUST_USE ptm_rc ptmi_torch_objects_value(struct ptm_weights *weights,
 
 /* A storage of bytes that stand in a pickle (numpy arrays, _load_from_bytes): adds it. */
 PTM_MUST_USE ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights,
-                                             const struct ptmi_pickle *pickle,
-                                             const struct ptmi_pk *bytes, size_t *out,
-                                             struct ptm_err *err);
-/* pt_legacy.c: the legacy stream inside bytes (torch.storage._load_from_bytes): its root's value,
- * tensors not yet listed. */
+                                             struct ptmi_pickle *pickle, struct ptmi_pk *bytes,
+                                             size_t *out, struct ptm_err *err);
+/* pt_legacy.c: the legacy stream inside bytes (torch.storage._load_from_bytes): its root's value as
+ * ptmi_torch_objects_value() makes it, tensors not yet listed. A root that is a storage is a tensor
+ * of one dimension. torch_calls.c counts how deep streams nest, and their bytes. */
 PTM_MUST_USE ptm_rc ptmi_legacy_nested(struct ptm_weights *weights, ptmi_source *source,
                                        const struct ptm_value **out, struct ptm_err *err);
 /* The same where the stream's object is a storage (what a storage's own __reduce__ writes): out as
