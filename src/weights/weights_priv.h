@@ -88,7 +88,6 @@ struct ptm_weights {
     uint64_t nested_bytes; /* of such streams so far, all taken together */
     uint64_t n_values;     /* values made of pickles, and references between them */
     unsigned nested;       /* streams inside streams that are being read now (torch_objects.h) */
-    uint64_t nested_bytes; /* of all that were read */
     void *format_state;    /* of the format, freed by format_free at close */
     void (*format_free)(void *state);
     pthread_mutex_t lock; /* over lazily made storages */
