@@ -18,6 +18,7 @@ struct ptmi_tar {
     size_t n_members;
     struct ptmi_odd *odds;
     size_t n_odds;
+    uint32_t odd_kinds; /* as in struct ptmi_zip */
 };
 void ptmi_tar_clear(struct ptmi_tar *tar);
 /* Is the first block a header whose checksum is right? */
