@@ -20,6 +20,10 @@ int ptmi_os_open_beneath(int dir_fd, const char *relative, int flags);
 /* Copies up to len bytes inside the kernel from and to the current offsets; bytes copied, 0 at the
  * end, -1 when it cannot. */
 ssize_t ptmi_os_copy_range(int fd_src, int fd_dst, size_t len);
+/* The same from a place in the source, whose offset it leaves alone. */
+ssize_t ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len);
+/* Starts writing a range of a file to disk and does not wait for it. A hint. */
+void ptmi_os_start_sync(int fd, int64_t offset, int64_t len);
 /* A file without a name in dir, open for reading and writing; -1 where the file system has none. */
 int ptmi_os_tmpfile(const char *dir, mode_t mode);
 /* Gives the file of ptmi_os_tmpfile() a name; 0, or -1 with errno. */

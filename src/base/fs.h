@@ -37,9 +37,19 @@ PTM_MUST_USE ptm_rc ptmi_whole_open(const char *path, mode_t mode, ptmi_whole **
                                     struct ptm_err *err);
 void ptmi_whole_write(ptmi_whole *whole, const void *data, size_t len);
 void ptmi_whole_puts(ptmi_whole *whole, const char *text);
+/* Bytes [offset, offset + len) of another file, copied inside the kernel where that is possible.
+ * Its offset is neither used nor moved. Fewer bytes than that are an error. */
+void ptmi_whole_copy(ptmi_whole *whole, int fd, int64_t offset, int64_t len);
+/* Starts writing to disk what is there so far, so that commit waits for less. A hint. */
+void ptmi_whole_start_sync(ptmi_whole *whole);
+/* false once something failed: then the rest need not be made. */
+bool ptmi_whole_ok(const ptmi_whole *whole);
 /* Replaces the target, unless it already holds the same bytes: then it is left as it is and
  * *out_changed is false. May be NULL. */
 PTM_MUST_USE ptm_rc ptmi_whole_commit(ptmi_whole *whole, bool *out_changed, struct ptm_err *err);
+/* As commit, for what is too large to be compared with the target: replaces it, or, without
+ * replace, is PTM_EEXIST when something is there. */
+PTM_MUST_USE ptm_rc ptmi_whole_publish(ptmi_whole *whole, bool replace, struct ptm_err *err);
 void ptmi_whole_abort(ptmi_whole *whole); /* frees; also after commit. NULL is a no-op */
 /* All of it in one call. */
 PTM_MUST_USE ptm_rc ptmi_fs_write_whole(const char *path, const void *data, size_t len,

@@ -72,6 +72,17 @@ ssize_t ptmi_os_copy_range(int fd_src, int fd_dst, size_t len)
     return copy_file_range(fd_src, NULL, fd_dst, NULL, len, 0);
 }
 
+ssize_t ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len)
+{
+    off_t from = offset;
+    return copy_file_range(fd_src, &from, fd_dst, NULL, len, 0);
+}
+
+void ptmi_os_start_sync(int fd, int64_t offset, int64_t len)
+{
+    (void)sync_file_range(fd, offset, len, SYNC_FILE_RANGE_WRITE);
+}
+
 bool ptmi_fs_reflink(int fd_src, int fd_dst)
 {
     return ioctl(fd_dst, FICLONE, fd_src) == 0;

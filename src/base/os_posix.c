@@ -25,6 +25,18 @@ ssize_t ptmi_os_copy_range(int fd_src, int fd_dst, size_t len)
     return -1;
 }
 
+ssize_t ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len)
+{
+    (void)fd_src, (void)offset, (void)fd_dst, (void)len;
+    errno = ENOSYS;
+    return -1;
+}
+
+void ptmi_os_start_sync(int fd, int64_t offset, int64_t len)
+{
+    (void)fd, (void)offset, (void)len;
+}
+
 bool ptmi_fs_reflink(int fd_src, int fd_dst)
 {
     (void)fd_src, (void)fd_dst;

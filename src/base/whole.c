@@ -32,6 +32,7 @@ struct ptmi_whole {
     mode_t mode;
     int failed; /* errno of the first write that failed, 0 */
     int64_t size;
+    int64_t synced; /* bytes whose way to disk has been started */
     size_t fill;
     char chunk[CHUNK];
 };
@@ -129,6 +130,48 @@ void ptmi_whole_write(ptmi_whole *whole, const void *data, size_t len)
     whole->fill += len;
 }
 
+/* The chunk is empty and serves as the buffer. */
+static void copy_plainly(ptmi_whole *whole, int fd, int64_t offset, int64_t len)
+{
+    while (len > 0 && !whole->failed) {
+        ssize_t got = pread(fd, whole->chunk, len < (int64_t)CHUNK ? (size_t)len : CHUNK, offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            whole->failed = got < 0 ? errno : EIO;
+            return;
+        }
+        put_through(whole, whole->chunk, (size_t)got);
+        offset += got;
+        len -= got;
+    }
+}
+
+void ptmi_whole_copy(ptmi_whole *whole, int fd, int64_t offset, int64_t len)
+{
+    if (whole->failed) return;
+    flush_chunk(whole);
+    while (len > 0 && !whole->failed) {
+        ssize_t put = ptmi_os_copy_from(fd, offset, whole->fd, (size_t)len);
+        if (put <= 0) break; /* the plain way goes on, and finds the real error */
+        whole->size += put;
+        offset += put;
+        len -= put;
+    }
+    copy_plainly(whole, fd, offset, len);
+}
+
+void ptmi_whole_start_sync(ptmi_whole *whole)
+{
+    if (whole->size > whole->synced)
+        ptmi_os_start_sync(whole->fd, whole->synced, whole->size - whole->synced);
+    whole->synced = whole->size;
+}
+
+bool ptmi_whole_ok(const ptmi_whole *whole)
+{
+    return whole->failed == 0;
+}
+
 void ptmi_whole_puts(ptmi_whole *whole, const char *text)
 {
     ptmi_whole_write(whole, text, strlen(text));
@@ -198,7 +241,29 @@ static void discard(ptmi_whole *whole)
     free(ptm_steal(&whole->tmp));
 }
 
-static ptm_rc publish(ptmi_whole *whole, struct ptm_err *err)
+/* Gives the finished file its name, unless that is taken. */
+static ptm_rc take_name(ptmi_whole *whole, struct ptm_err *err)
+{
+    int why = link(whole->tmp, whole->path) == 0 ? 0 : errno;
+    if (why == 0) return PTM_OK; /* the temporary name goes with discard() */
+    if (why == EEXIST || ptmi_fs_exists(whole->path))
+        return ptm_err_set(err, PTM_EEXIST, "%s: is there already", whole->path);
+    /* A file system without hard links. */
+    if (rename(whole->tmp, whole->path) != 0)
+        return ptm_err_sys(err, errno, "%s: cannot make", whole->path);
+    free(ptm_steal(&whole->tmp));
+    return PTM_OK;
+}
+
+static ptm_rc replace_target(ptmi_whole *whole, struct ptm_err *err)
+{
+    if (rename(whole->tmp, whole->path) != 0)
+        return ptm_err_sys(err, errno, "%s: cannot replace", whole->path);
+    free(ptm_steal(&whole->tmp));
+    return PTM_OK;
+}
+
+static ptm_rc publish(ptmi_whole *whole, bool replace, struct ptm_err *err)
 {
     if (fsync(whole->fd) != 0) return ptm_err_sys(err, errno, "%s: cannot write", whole->path);
     PTM_TRY(give_name(whole, err));
@@ -206,28 +271,39 @@ static ptm_rc publish(ptmi_whole *whole, struct ptm_err *err)
     int why = errno;
     whole->fd = -1;
     if (closed != 0 && why != EINTR) return ptm_err_sys(err, why, "%s: cannot write", whole->path);
-    if (rename(whole->tmp, whole->path) != 0)
-        return ptm_err_sys(err, errno, "%s: cannot replace", whole->path);
-    free(ptm_steal(&whole->tmp));
+    PTM_TRY(replace ? replace_target(whole, err) : take_name(whole, err));
     ptm_rc rc = ptmi_fs_fsync_dir(whole->dir, err);
     return rc < 0 ? ptm_err_ctx(err, rc, "%s", whole->path) : PTM_OK;
 }
 
-ptm_rc ptmi_whole_commit(ptmi_whole *whole, bool *out_changed, struct ptm_err *err)
+/* Writes what is left; on failure the file is gone. */
+static ptm_rc finish(ptmi_whole *whole, struct ptm_err *err)
 {
     PTM_ASSERT(whole->fd >= 0, err);
     flush_chunk(whole);
-    if (whole->failed) {
-        int why = whole->failed;
-        discard(whole);
-        return ptm_err_sys(err, why, "%s: cannot write", whole->path);
-    }
+    if (!whole->failed) return PTM_OK;
+    int why = whole->failed;
+    discard(whole);
+    return ptm_err_sys(err, why, "%s: cannot write", whole->path);
+}
+
+ptm_rc ptmi_whole_commit(ptmi_whole *whole, bool *out_changed, struct ptm_err *err)
+{
+    PTM_TRY(finish(whole, err));
     bool changed = !target_is_equal(whole);
-    ptm_rc rc = changed ? publish(whole, err) : PTM_OK;
+    ptm_rc rc = changed ? publish(whole, true, err) : PTM_OK;
     discard(whole);
     if (rc < 0) return rc;
     if (out_changed) *out_changed = changed;
     return PTM_OK;
+}
+
+ptm_rc ptmi_whole_publish(ptmi_whole *whole, bool replace, struct ptm_err *err)
+{
+    PTM_TRY(finish(whole, err));
+    ptm_rc rc = publish(whole, replace, err);
+    discard(whole);
+    return rc;
 }
 
 void ptmi_whole_abort(ptmi_whole *whole)

@@ -61,6 +61,22 @@ int __wrap_ptmi_os_tmpfile(const char *dir, mode_t mode)
     return -1;
 }
 
+/* How copies inside the kernel go: as they do, one byte, or none at all. */
+static enum { COPY_REALLY, COPY_ONE_BYTE, COPY_REFUSED } kernel_copy;
+
+ssize_t __real_ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len);
+ssize_t __wrap_ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len);
+ssize_t __wrap_ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len)
+{
+    if (kernel_copy == COPY_REALLY) return __real_ptmi_os_copy_from(fd_src, offset, fd_dst, len);
+    if (kernel_copy == COPY_ONE_BYTE) {
+        kernel_copy = COPY_REFUSED;
+        return __real_ptmi_os_copy_from(fd_src, offset, fd_dst, 1);
+    }
+    errno = EXDEV;
+    return -1;
+}
+
 PTM_DEFINE_CLEANUP(abort_whole, ptmi_whole *, ptmi_whole_abort)
 
 static char *big_text(size_t len)
@@ -250,6 +266,76 @@ static void test_base_whole__first_error_is_kept(void **state)
     assert_int_equal(unit_entries(tmp.path), 0);
 }
 
+static void test_base_whole__copies_of_other_files(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    PTM_AUTO(ptmi_freep) char *text = big_text(300000);
+    unit_write(unit_path(tmp.path, "from"), text);
+    PTM_AUTO(ptmi_closep) int fd = open(unit_path(tmp.path, "from"), O_RDONLY | O_CLOEXEC);
+    for (int how = COPY_REALLY; how <= COPY_REFUSED; how++) {
+        kernel_copy = how;
+        PTM_AUTO(abort_whole) ptmi_whole *whole = NULL;
+        const char *path = unit_path(tmp.path, "to");
+        assert_int_equal(ptmi_whole_open(path, 0644, &whole, NULL), PTM_OK);
+        ptmi_whole_puts(whole, "<");
+        ptmi_whole_copy(whole, fd, 3, 200000);
+        ptmi_whole_start_sync(whole);
+        ptmi_whole_copy(whole, fd, 299999, 1);
+        ptmi_whole_copy(whole, fd, 0, 0);
+        ptmi_whole_puts(whole, ">");
+        assert_true(ptmi_whole_ok(whole));
+        assert_int_equal(ptmi_whole_publish(whole, true, NULL), PTM_OK);
+        PTM_AUTO(ptmi_freep) char *found = unit_read(path);
+        assert_int_equal(strlen(found), 200003);
+        assert_memory_equal(found + 1, text + 3, 200000);
+        assert_int_equal(found[200001], text[299999]);
+    }
+    kernel_copy = COPY_REALLY;
+    assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+    assert_int_equal(unit_entries(tmp.path), 2);
+}
+
+static void test_base_whole__a_copy_of_too_little_fails(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    unit_write(unit_path(tmp.path, "from"), "text");
+    PTM_AUTO(ptmi_closep) int fd = open(unit_path(tmp.path, "from"), O_RDONLY | O_CLOEXEC);
+    PTM_AUTO(abort_whole) ptmi_whole *whole = NULL;
+    assert_int_equal(ptmi_whole_open(unit_path(tmp.path, "to"), 0644, &whole, NULL), PTM_OK);
+    ptmi_whole_copy(whole, fd, 2, 3);
+    assert_false(ptmi_whole_ok(whole));
+    ptmi_whole_copy(whole, fd, 0, 4); /* nothing more is done */
+    assert_int_equal(ptmi_whole_publish(whole, true, NULL), PTM_EIO);
+    assert_int_equal(unit_entries(tmp.path), 1);
+}
+
+/* A new file, with and without names for unfinished ones, and one that somebody else made first. */
+static void test_base_whole__publish_never_replaces_unasked(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    const char *path = unit_path(tmp.path, "x");
+    for (int named = 0; named < 2; named++) {
+        nameless_refused = named;
+        PTM_AUTO(abort_whole) ptmi_whole *first = NULL, *second = NULL;
+        struct ptm_err err = {0};
+        assert_int_equal(ptmi_whole_open(path, 0644, &first, NULL), PTM_OK);
+        assert_int_equal(ptmi_whole_open(path, 0644, &second, NULL), PTM_OK);
+        ptmi_whole_puts(first, "first");
+        ptmi_whole_puts(second, "second");
+        assert_int_equal(ptmi_whole_publish(first, false, &err), PTM_OK);
+        assert_int_equal(ptmi_whole_publish(second, false, &err), PTM_EEXIST);
+        assert_non_null(strstr(err.msg, path));
+        PTM_AUTO(ptmi_freep) char *found = unit_read(path);
+        assert_string_equal(found, "first");
+        assert_int_equal(unit_entries(tmp.path), 1);
+        assert_int_equal(unlink(path), 0);
+    }
+    nameless_refused = false;
+}
+
 static int write_forever(void *arg)
 {
     PTM_AUTO(ptmi_freep) char *text = big_text(100000);
@@ -331,6 +417,9 @@ int main(void)
         cmocka_unit_test(test_base_whole__missing_folder_is_named),
         cmocka_unit_test(test_base_whole__any_failing_call_leaves_old_or_new),
         cmocka_unit_test(test_base_whole__first_error_is_kept),
+        cmocka_unit_test(test_base_whole__copies_of_other_files),
+        cmocka_unit_test(test_base_whole__a_copy_of_too_little_fails),
+        cmocka_unit_test(test_base_whole__publish_never_replaces_unasked),
         cmocka_unit_test(test_base_whole__kill_leaves_nothing_behind),
         cmocka_unit_test(test_base_whole__full_disk_keeps_the_old_file),
         cmocka_unit_test(test_base_whole__read_only_folder_is_named),
