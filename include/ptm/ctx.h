@@ -79,6 +79,9 @@ PTM_API void ptm_ctx_free(ptm_ctx *ctx); /* NULL is a no-op */
 PTM_API void ptm_ctx_cancel(ptm_ctx *ctx, int level);
 PTM_API int ptm_ctx_canceled(const ptm_ctx *ctx); /* 0, 1 or 2 */
 
+/* Version of the library, "0.1.0". Static. */
+PTM_API const char *ptm_version(void);
+
 #ifdef __cplusplus
 }
 #endif

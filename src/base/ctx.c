@@ -133,3 +133,8 @@ int ptm_ctx_canceled(const ptm_ctx *ctx)
 {
     return ctx ? atomic_load(&((ptm_ctx *)ctx)->cancel) : 0;
 }
+
+const char *ptm_version(void)
+{
+    return PTM_VERSION;
+}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The C library for the modules of this package: errors as exceptions, one context, one network engine."""
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Optional
+
+from ._ptm import ffi, lib
+
+__all__ = ["Error", "FormatError", "UnsupportedError", "check", "context", "ffi", "lib", "net", "text", "version"]
+
+
+class Error(Exception):
+    """What the library could not do. `reason` is its short name (as `ptm failures` prints it), `retryable` whether the same call may
+    succeed later, `http_status` the last answer of a server (0: none)."""
+
+    def __init__(self, message: str, reason: str = "internal", retryable: bool = False, http_status: int = 0):
+        super().__init__(message)
+        self.reason, self.retryable, self.http_status = reason, retryable, http_status
+
+
+class FormatError(Error, ValueError):
+    """The file is damaged, or not what it says it is; the message names the byte."""
+
+
+class UnsupportedError(Error, NotImplementedError):
+    """Nothing is wrong with the file, but this cannot be done with it."""
+
+
+class MissingError(Error, FileNotFoundError):
+    """No such file. Also a FileNotFoundError."""
+
+    def __init__(self, message: str, *args: Any):
+        Error.__init__(self, message, *args)
+
+    def __str__(self) -> str:  # OSError would print its errno
+        return str(self.args[0])
+
+
+_CLASSES = {lib.PTM_EFORMAT: FormatError, lib.PTM_ELIMIT: FormatError, lib.PTM_EUNSUPPORTED: UnsupportedError, lib.PTM_ENOENT: MissingError}
+
+
+def text(pointer: Any) -> Optional[str]:
+    """A C string, or None."""
+    return None if pointer == ffi.NULL else ffi.string(pointer).decode("utf-8", "surrogateescape")
+
+
+def check(rc: int, err: Any) -> int:
+    """Raises what a call of the library reports; gives back its code otherwise."""
+    if rc >= 0:
+        return rc
+    if rc == lib.PTM_ENOMEM:
+        raise MemoryError(text(err.msg))
+    raise _CLASSES.get(rc, Error)(text(err.msg) or "", text(lib.ptm_rc_name(rc)), bool(err.retryable), err.http_status)
+
+
+def new_err() -> Any:
+    return ffi.new("struct ptm_err *")
+
+
+_lock = threading.Lock()
+_context: Any = None
+_net: Any = None
+_pid = 0
+
+
+def _fresh() -> None:
+    # A forked child has none of the engine's threads: it begins anew (and leaves the parent's alone).
+    global _context, _net, _pid
+    if _pid != os.getpid():
+        _context, _net, _pid = None, None, os.getpid()
+
+
+def context() -> Any:
+    """The process's ptm_ctx, made at the first use."""
+    global _context
+    with _lock:
+        _fresh()
+        if _context is None:
+            out, err = ffi.new("ptm_ctx **"), new_err()
+            check(lib.ptm_ctx_new(ffi.NULL, out, err), err)
+            _context = out[0]
+        return _context
+
+
+def _rewrites() -> list:
+    rules = os.environ.get("PTM_REWRITE", "").split()
+    endpoint = os.environ.get("HF_ENDPOINT", "")
+    if endpoint:
+        rules.append(f"https://huggingface.co/={endpoint.rstrip('/')}/")
+    return rules
+
+
+def _token_file() -> Optional[str]:
+    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "huggingface")
+    path = os.environ.get("HF_TOKEN_PATH") or os.path.join(home, "token")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
+
+
+def net() -> Any:
+    """The process's ptm_net, made at the first use: $PTM_REWRITE, $HF_ENDPOINT, $HF_TOKEN and $GITHUB_TOKEN as for the command."""
+    global _net
+    ctx = context()
+    with _lock:
+        if _net is None:
+            opts = ffi.new("struct ptm_net_opts *")
+            opts.size = ffi.sizeof("struct ptm_net_opts")
+            rules = [ffi.new("char[]", rule.encode()) for rule in _rewrites()]
+            array = ffi.new("char *[]", rules) if rules else ffi.NULL
+            opts.rewrites, opts.n_rewrites = array, len(rules)
+            kept = []
+            for field, value in (("hf_token", os.environ.get("HF_TOKEN") or _token_file()), ("github_token", os.environ.get("GITHUB_TOKEN"))):
+                if value:
+                    kept.append(ffi.new("char[]", value.encode()))
+                    setattr(opts, field, kept[-1])
+            out, err = ffi.new("ptm_net **"), new_err()
+            check(lib.ptm_net_open(ctx, opts, out, err), err)
+            _net = out[0]
+        return _net
+
+
+def version() -> str:
+    return text(lib.ptm_version()) or ""
+
+
+@ffi.def_extern(onerror=None)
+def ptm_py_skipped(arg: Any, tensor: Any, why: Any) -> None:
+    ffi.from_handle(arg)(text(tensor), text(why))

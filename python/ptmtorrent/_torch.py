@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Tensors as torch's own: one storage over the mapped bytes for all views of it, as torch.load makes them, without a copy."""
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+from ._core import UnsupportedError, ffi, lib, text
+
+
+def _restore(map_location: Any) -> Any:
+    """(storage, location) -> storage: torch's own rules for None, a device, a string, a dict and a function."""
+    return torch.serialization._get_restore_location(map_location)
+
+
+def _untyped(data: Any) -> Any:
+    """An untyped storage over a buffer, which it keeps alive."""
+    if len(data) == 0:
+        tensor = torch.empty(0, dtype=torch.uint8)
+    else:
+        tensor = torch.frombuffer(data, dtype=torch.uint8)
+    if hasattr(tensor, "untyped_storage"):
+        return tensor.untyped_storage()
+    return tensor.storage()._untyped() if hasattr(tensor.storage(), "_untyped") else tensor.storage().untyped()
+
+
+class Maker:
+    def __init__(self, handle: Any, map_location: Any):
+        self.handle, self.restore = handle, _restore(map_location)
+        self.storages: dict = {}
+
+    def dtype(self, tensor: Any) -> torch.dtype:
+        name = text(lib.ptm_dtype_info(tensor.dtype).name)
+        found = getattr(torch, name, None)
+        packed = tensor.dtype in (lib.PTM_INT4_PACKED, lib.PTM_UINT4_PACKED, lib.PTM_INT2_PACKED, lib.PTM_UINT2_PACKED)
+        if not isinstance(found, torch.dtype) or packed:
+            raise UnsupportedError(f"tensor {text(tensor.name)}: torch {torch.__version__} has no dtype {name}", "unsupported")
+        return found
+
+    def storage(self, tensor: Any, unit: int) -> Any:
+        """The storage a tensor is a view of, at the place map_location says. unit: bytes of an element, for alignment and byte order;
+        tensors of one storage share it."""
+        number = tensor.storage
+        buffer, address, big_endian = self.handle.storage(number)
+        swap = unit if big_endian != (sys.byteorder == "big") else 1
+        key = (number, swap, address % unit != 0)
+        if key not in self.storages:
+            data = buffer
+            if swap > 1:
+                data = bytearray(buffer)
+                usable = len(data) // swap * swap
+                for i in range(swap // 2):
+                    j = swap - 1 - i
+                    data[i:usable:swap], data[j:usable:swap] = data[j:usable:swap], data[i:usable:swap]
+            elif address % unit != 0:
+                data = bytearray(buffer)
+            self.storages[key] = self.restore(_untyped(data), self.handle.device(number))
+        return self.storages[key]
+
+    def strided(self, tensor: Any) -> Any:
+        dtype = self.dtype(tensor)
+        shape = [tensor.shape[i] for i in range(tensor.n_dims)]
+        stride = _contiguous(shape) if tensor.stride == ffi.NULL else [tensor.stride[i] for i in range(tensor.n_dims)]
+        if tensor.storage == 2 ** (8 * ffi.sizeof("size_t")) - 1:
+            return torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        info = lib.ptm_dtype_info(tensor.dtype)
+        unit = info.bytes // 2 if dtype.is_complex else info.bytes
+        if tensor.byte_offset % info.bytes:  # between two elements of its own storage: a copy has a storage of its own
+            storage, offset, stride = self.restore(_untyped(self.handle.read(tensor)), self.handle.device(tensor.storage)), 0, _contiguous(shape)
+        else:
+            storage, offset = self.storage(tensor, unit), tensor.byte_offset // info.bytes * info.elements
+        return self.empty(tensor, dtype, storage).set_(storage, offset, shape, stride)
+
+    def empty(self, tensor: Any, dtype: torch.dtype, storage: Any) -> Any:
+        """A tensor without elements, of the dtype and quantiser, to be set on a storage."""
+        if not tensor.qscheme:
+            return torch.empty((0,), dtype=dtype, device=storage.device)
+        if tensor.n_parts < 2:
+            return torch._empty_affine_quantized((0,), scale=tensor.scale, zero_point=tensor.zero_point, dtype=dtype, device=storage.device)
+        scales, zeros = (self.tensor(ffi.addressof(tensor.parts, i)) for i in range(2))
+        shape = [tensor.shape[i] for i in range(tensor.n_dims)]
+        return torch._empty_per_channel_affine_quantized(shape, scales=scales, zero_points=zeros, axis=tensor.axis, dtype=dtype,
+                                                         device=storage.device)
+
+    def sparse(self, tensor: Any) -> Any:
+        shape = [tensor.shape[i] for i in range(tensor.n_dims)]
+        parts = [self.tensor(ffi.addressof(tensor.parts, i)) for i in range(tensor.n_parts)]
+        if tensor.layout == lib.PTM_SPARSE_COO:
+            made = torch.sparse_coo_tensor(*parts, torch.Size(shape))
+            return made._coalesced_(True) if tensor.coalesced else made
+        if tensor.layout == lib.PTM_NESTED:
+            return torch._nested_view_from_buffer(*parts)
+        layout = getattr(torch, text(lib.ptm_layout_name(tensor.layout)))
+        return torch.sparse_compressed_tensor(*parts, torch.Size(shape), layout=layout)
+
+    def tensor(self, tensor: Any) -> Any:
+        with torch.no_grad():
+            made = self.strided(tensor) if tensor.layout == lib.PTM_STRIDED else self.sparse(tensor)
+            if tensor.conj:
+                torch._C._set_conj(made, True)
+            if tensor.neg:
+                torch._C._set_neg(made, True)
+        if tensor.is_parameter:
+            return torch.nn.Parameter(made, requires_grad=bool(tensor.requires_grad))
+        if tensor.requires_grad and (made.is_floating_point() or made.is_complex()):
+            made.requires_grad_(True)
+        return made
+
+    def named(self, name: str) -> Any:
+        """A dtype, layout or quantisation scheme that is only named."""
+        module, _, last = name.rpartition(".")
+        found = getattr(torch, last, None) if module == "torch" else None
+        return found if isinstance(found, (torch.dtype, torch.layout, torch.qscheme, torch.memory_format)) else None
+
+    def known(self, name: str, args: tuple) -> Any:
+        if name == "torch.device" and args and all(isinstance(arg, (str, int)) for arg in args):
+            return torch.device(*args)
+        if name == "torch.serialization._get_layout" and len(args) == 1:
+            found = getattr(torch, str(args[0]).rpartition(".")[2], None)
+            return found if isinstance(found, torch.layout) else None
+        return None
+
+    def size(self, items: tuple) -> Any:
+        return torch.Size(items) if all(isinstance(item, int) for item in items) else items
+
+
+def _contiguous(shape: list) -> list:
+    stride, step = [], 1
+    for size in reversed(shape):
+        stride.append(step)
+        step *= max(size, 1)
+    return stride[::-1]
