@@ -7,6 +7,7 @@
 /* One line a format; where two are as sure of a file, the first is taken. */
 static const struct ptmi_weight_format *const formats[] = {
     &ptmi_format_safetensors,
+    &ptmi_format_gguf,
     NULL,
 };
 
