@@ -118,6 +118,9 @@ struct ptmi_pickle {
     struct ptmi_pk **persids; /* every PERSID node, in order: containers need the sizes of all
                                  storages before they know where one lies */
     size_t n_persids;
+    struct ptmi_pk **objects; /* every CALL and NEW node, in order, also those that nothing holds
+                                 any more: each was made, for ptmi_policy_call() */
+    size_t n_objects;
     uint64_t begin, end; /* first byte, and the one after STOP (or where it failed) */
     uint64_t n_ops;
     int protocol;      /* of PROTO; 0 or 1 by its opcodes when there is none */
@@ -160,3 +163,6 @@ bool ptmi_policy_is_name(const char *module, const char *name);
  * another codec, a rebuild function with a computed size): PTMI_UNKNOWN with the reason.
  */
 ptmi_trust ptmi_policy_call(const struct ptmi_pk *call, const char **out_why);
+/* Is it a trusted function that unpickles its argument (torch.storage._load_from_bytes)? The bytes
+ * are to be scanned then. */
+bool ptmi_policy_is_nested(const char *module, const char *name);
