@@ -152,3 +152,23 @@
 #ifndef PTM_LIMIT_ODDS
 #define PTM_LIMIT_ODDS 10000
 #endif
+/* What a scan of one file tells: nobody reads more findings; no checkpoint asks for more globals. */
+#ifndef PTM_LIMIT_FINDINGS
+#define PTM_LIMIT_FINDINGS 1000
+#endif
+#ifndef PTM_LIMIT_SCAN_GLOBALS
+#define PTM_LIMIT_SCAN_GLOBALS 10000
+#endif
+/* Bytes that compressed members of a scanned file may become in all, unless the caller says so. */
+#ifndef PTM_LIMIT_SCAN_UNPACKED
+#define PTM_LIMIT_SCAN_UNPACKED (64ull << 30)
+#endif
+/* Pickles one after another in one stream: torch has five, logs of training some thousands. */
+#ifndef PTM_LIMIT_SCAN_PICKLES
+#define PTM_LIMIT_SCAN_PICKLES 100000
+#endif
+/* A file read from a URL by ranges: address space of its size is set aside, and a bit for each 64
+ * KiB. Nothing published comes near; addresses have 47 bits. */
+#ifndef PTM_LIMIT_URL_FILE
+#define PTM_LIMIT_URL_FILE (16ull << 40)
+#endif

@@ -31,8 +31,8 @@ PTM_MUST_USE ptm_rc ptmi_source_open(const char *path, bool writable, ptmi_sourc
  * file (shards, external data). PTM_EUNSAFE. */
 PTM_MUST_USE ptm_rc ptmi_source_open_beneath(const char *dir, const char *relative, bool writable,
                                              ptmi_source **out, struct ptm_err *err);
-/* Fetches the first block. PTM_EUNSUPPORTED where the server does not serve ranges; a file that
- * changes between two requests is PTM_EIO. */
+/* Fetches the first block; net outlives the source. Data is writable. PTM_EUNSUPPORTED where the
+ * server does not serve ranges; a file that changes between two requests is PTM_EIO. */
 PTM_MUST_USE ptm_rc ptmi_source_open_url(ptm_net *net, const char *url, ptmi_source **out,
                                          struct ptm_err *err);
 /* Memory that is malloc'ed and becomes the source's, also when this fails; name is copied. */
