@@ -152,3 +152,12 @@ PTM_MUST_USE ptm_rc ptmi_weights_total(struct ptm_weights *weights, struct ptm_e
 PTM_MUST_USE ptm_rc ptmi_weights_open_source(ptmi_source *source, const char *path, ptm_net *net,
                                              const struct ptm_weights_opts *opts, ptm_weights **out,
                                              struct ptm_err *err);
+
+/* --- reading (weights_read.c) --- */
+
+/* Are its elements one after the other in C order? */
+bool ptmi_weights_is_contiguous(const struct ptm_tensor *tensor);
+/* As ptm_weights_read(), in a byte order of one's own. tensor may be a slice of one of weights'. */
+PTM_MUST_USE ptm_rc ptmi_weights_read_as(ptm_weights *weights, const struct ptm_tensor *tensor,
+                                         bool big_endian, void *out, size_t len,
+                                         struct ptm_err *err);

@@ -50,7 +50,7 @@ ptm_rc ptm_weights_storage_data(ptm_weights *weights, size_t storage, void **out
     return PTM_OK;
 }
 
-static bool is_contiguous(const struct ptm_tensor *tensor)
+bool ptmi_weights_is_contiguous(const struct ptm_tensor *tensor)
 {
     if (!tensor->stride) return true;
     int64_t want = 1;
@@ -157,24 +157,55 @@ static ptm_rc can_read(const ptm_weights *weights, const struct ptm_tensor *tens
     return PTM_OK;
 }
 
-ptm_rc ptm_weights_read(ptm_weights *weights, const struct ptm_tensor *tensor, void *out,
-                        size_t len, struct ptm_err *err)
+/* Bytes from the first element to the last one; what they may be was checked when the tensor was
+ * added. */
+static uint64_t span_of(const struct ptm_tensor *tensor, const struct ptm_dtype_info *info)
+{
+    if (ptmi_weights_is_contiguous(tensor)) return (uint64_t)tensor->nbytes;
+    int64_t last = 0;
+    for (int i = 0; i < tensor->n_dims; i++) last += (tensor->shape[i] - 1) * tensor->stride[i];
+    return (uint64_t)(last + 1) * (uint64_t)info->bytes;
+}
+
+/* The tensor's own part of its storage: of a file on a server nothing else is fetched. */
+static ptm_rc data_of(ptm_weights *weights, const struct ptm_tensor *tensor, const uint8_t **out,
+                      struct ptm_err *err)
+{
+    uint64_t span = span_of(tensor, ptm_dtype_info(tensor->dtype));
+    pthread_mutex_lock(&weights->lock);
+    ptm_rc rc = make_storage(weights, tensor->storage, err);
+    const struct ptmi_storage_from *from = &weights->from[tensor->storage];
+    if (rc == PTM_OK)
+        rc = ptmi_source_at(from->source, from->offset + (uint64_t)tensor->byte_offset, span, out,
+                            err);
+    pthread_mutex_unlock(&weights->lock);
+    return rc;
+}
+
+ptm_rc ptmi_weights_read_as(ptm_weights *weights, const struct ptm_tensor *tensor, bool big_endian,
+                            void *out, size_t len, struct ptm_err *err)
 {
     PTM_TRY(can_read(weights, tensor, len, err));
     if (len == 0) return PTM_OK;
     const struct ptm_dtype_info *info = ptm_dtype_info(tensor->dtype);
-    void *data = NULL;
-    PTM_TRY(ptm_weights_storage_data(weights, tensor->storage, &data, err));
-    const uint8_t *from = (const uint8_t *)data + tensor->byte_offset;
-    if (is_contiguous(tensor))
-        memcpy(out, from, len);
-    else if (info->elements == 1)
-        copy_strided(tensor, from, (size_t)info->bytes, out);
-    else
+    bool contiguous = ptmi_weights_is_contiguous(tensor);
+    if (!contiguous && info->elements != 1)
         return ptm_err_set(err, PTM_EUNSUPPORTED,
                            "%s: tensor %s is a strided view of packed elements (%s)", weights->path,
                            tensor->name, info->name);
-    if (weights->storages[tensor->storage].big_endian != machine_is_big_endian())
+    const uint8_t *from = NULL;
+    PTM_TRY(data_of(weights, tensor, &from, err));
+    if (contiguous)
+        memcpy(out, from, len);
+    else
+        copy_strided(tensor, from, (size_t)info->bytes, out);
+    if (weights->storages[tensor->storage].big_endian != big_endian)
         swap_bytes(out, len, swap_unit(info));
     return PTM_OK;
+}
+
+ptm_rc ptm_weights_read(ptm_weights *weights, const struct ptm_tensor *tensor, void *out,
+                        size_t len, struct ptm_err *err)
+{
+    return ptmi_weights_read_as(weights, tensor, machine_is_big_endian(), out, len, err);
 }
