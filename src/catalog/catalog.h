@@ -179,6 +179,39 @@ PTM_MUST_USE ptm_rc
 ptmi_catalog_each_large(ptmi_catalog *catalog, int64_t repo, ptmi_large_fn fn, void *arg,
                         struct ptm_err *err); /* repo 0: all, distinct; only ones that we hold */
 
+/* --- what --scan read in the files of a clone --- */
+/* A scan of a repository: what it was of, and what it came to. */
+struct ptmi_scan_row {
+    const char *sha;     /* HEAD of the clone */
+    int64_t objects;     /* large files at hand */
+    const char *version; /* of ptm: what a newer one finds may differ */
+    int64_t files, bytes;
+    const char *verdict; /* ptm_verdict_name() of the worst */
+};
+/* Was the last finished scan of the same commit, large files and version? */
+PTM_MUST_USE ptm_rc ptmi_catalog_scanned(ptmi_catalog *catalog, int64_t repo,
+                                         const struct ptmi_scan_row *as, bool *out,
+                                         struct ptm_err *err);
+/* Begin, a row for each file worth one, end: rows that were not put since begin go. A scan that is
+ * cut short leaves the repository as not scanned. */
+PTM_MUST_USE ptm_rc ptmi_catalog_scan_begin(ptmi_catalog *catalog, int64_t repo,
+                                            struct ptm_err *err);
+struct ptmi_weight_row {
+    const char *path; /* in the clone */
+    int64_t bytes;
+    const char *format;
+    int64_t tensors, parameters; /* -1: the table could not be read, or there is none */
+    const char *dtypes;          /* JSON {"float32": parameters, ..}, or NULL */
+    const char *verdict;
+    const char *findings; /* JSON */
+    const char *why;      /* why the table could not be read, or NULL */
+};
+PTM_MUST_USE ptm_rc ptmi_catalog_put_weight_file(ptmi_catalog *catalog, int64_t repo,
+                                                 const struct ptmi_weight_row *row,
+                                                 struct ptm_err *err);
+PTM_MUST_USE ptm_rc ptmi_catalog_scan_end(ptmi_catalog *catalog, int64_t repo,
+                                          const struct ptmi_scan_row *row, struct ptm_err *err);
+
 /* --- models, as read back --- */
 struct ptmi_model_row {
     int64_t id;

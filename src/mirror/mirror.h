@@ -29,6 +29,7 @@ struct ptmi_mirror_opts {
     bool yes;
     bool compat_v1; /* --compat v1 */
     bool no_siblings;
+    bool scan;                /* --scan */
     int64_t keep_free;        /* --keep-free, bytes */
     struct ptmi_lfs_opts lfs; /* large, checkout, include, exclude, max_size */
     const char *top;          /* --top or HF_TORRENT_SHRINKAGE as checked by the CLI; NULL: 0.1 for
@@ -60,6 +61,11 @@ enum {
     PTMI_STEP_ALL = 0x1f,
 };
 
+/* Files that --scan looked into, by verdict; those scanned before and unchanged are not counted. */
+struct ptmi_scan_counts {
+    int64_t files, checkpoints, suspicious, unreadable, dangerous;
+};
+
 /* What one hub's steps came to. */
 struct ptmi_report {
     const char *hub; /* static */
@@ -68,6 +74,7 @@ struct ptmi_report {
     int64_t cloned, updated, unchanged, left_alone, failed; /* repositories */
     int64_t large_fetched, large_present, large_lost, large_failed;
     int64_t large_bytes_fetched;
+    struct ptmi_scan_counts scanned;
     int64_t records;  /* in HUB.json */
     int64_t failures; /* rows added or renewed by this run */
     bool dry_run;

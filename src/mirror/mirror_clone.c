@@ -257,6 +257,23 @@ static ptm_rc leave_alone(struct job *job, const struct ptm_err *why, struct ptm
                             err);
 }
 
+static ptm_rc scan_repo(struct job *job, const char *sha, const struct ptmi_lfs_report *large,
+                        struct ptm_err *err)
+{
+    struct step *step = job->step;
+    struct ptmi_scan_counts counts = {0};
+    PTM_TRY(ptmi_mirror_scan(step->mirror, job->repo, job->dir, sha,
+                             large->present + large->fetched, &counts, err));
+    pthread_mutex_lock(&step->lock);
+    step->report->scanned.files += counts.files;
+    step->report->scanned.checkpoints += counts.checkpoints;
+    step->report->scanned.suspicious += counts.suspicious;
+    step->report->scanned.unreadable += counts.unreadable;
+    step->report->scanned.dangerous += counts.dangerous;
+    pthread_mutex_unlock(&step->lock);
+    return PTM_OK;
+}
+
 static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
 {
     struct step *step = job->step;
@@ -276,6 +293,7 @@ static ptm_rc bring_repo(struct job *job, struct ptm_err *err)
     if (mirror->opts.lfs.large != PTMI_LARGE_NONE) PTM_TRY(large_files(job, &large, err));
     PTM_TRY(keep_repo(job, &state, &large, err));
     PTM_TRY(ptmi_mirror_describe(mirror, step->hub, job->repo, job->dir, state.sha, err));
+    if (mirror->opts.scan) PTM_TRY(scan_repo(job, state.sha, &large, err));
     PTM_TRY(ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "clone", err));
     PTM_TRY(
         ptmi_catalog_clear_failure(mirror->catalog, step->hub->name, job->label, "update", err));
