@@ -79,6 +79,24 @@ ptm_rc ptmi_odd_add(const struct ptmi_odd_list *list, const struct ptmi_odd *odd
     return PTM_OK;
 }
 
+const char *ptmi_odd_name(const char *name, size_t len)
+{
+    if (len == 0) return "has no name";
+    if (strlen(name) != len) return "has a NUL byte in its name";
+    if (name[0] == '/') return "has an absolute name";
+    if (strchr(name, '\\')) return "has a backslash in its name";
+    if ((name[0] | 0x20) >= 'a' && (name[0] | 0x20) <= 'z' && name[1] == ':')
+        return "has a drive letter in its name";
+    for (const char *at = name; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) return "has a control character in its name";
+    for (const char *at = name; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (at[0] == '.' && at[1] == '.' && (at[2] == '/' || at[2] == '\0'))
+            return "has '..' in its name";
+    }
+    return NULL;
+}
+
 struct ptmi_odd_list ptmi_zip_odds(struct ptmi_zip *zip)
 {
     return (struct ptmi_odd_list){&zip->arena, &zip->odds, &zip->n_odds, &zip->odd_kinds};
@@ -300,26 +318,16 @@ static ptm_rc widen(const struct ptmi_zip *zip, const uint8_t *extra, size_t ext
                        ptmi_str_printable(name, sizeof name, member->name));
 }
 
-/* What is odd about a name, or NULL. */
+/* What is odd about a member's name in zip files alone, or NULL. */
 static const char *odd_name(const struct ptmi_zip_member *member)
 {
-    const char *name = member->name;
-    if (member->name_len == 0) return "has no name";
-    if (strlen(name) != member->name_len) return "has a NUL byte in its name";
-    if (name[0] == '/') return "has an absolute name";
-    if (strchr(name, '\\')) return "has a backslash in its name";
-    if (((name[0] | 0x20) >= 'a' && (name[0] | 0x20) <= 'z') && name[1] == ':')
-        return "has a drive letter in its name";
-    for (const char *at = name; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) return "has a control character in its name";
-    for (const char *at = name; at; at = strchr(at, '/')) {
-        at += *at == '/';
-        if (at[0] == '.' && at[1] == '.' && (at[2] == '/' || at[2] == '\0'))
-            return "has '..' in its name";
-    }
-    if ((member->flags & PTMI_ZIP_FLAG_UTF8) && !ptmi_str_is_utf8(name, member->name_len))
+    const char *odd = ptmi_odd_name(member->name, member->name_len);
+    if (odd) return odd;
+    if ((member->flags & PTMI_ZIP_FLAG_UTF8) && !ptmi_str_is_utf8(member->name, member->name_len))
         return "has a name that is not the UTF-8 it says";
-    if (member->is_dir && (member->size || member->packed)) return "is a folder that has bytes";
+    /* An empty deflate stream takes two bytes. */
+    if (member->is_dir && (member->size > 0 || member->packed > 2))
+        return "is a folder that has bytes";
     return NULL;
 }
 

@@ -118,3 +118,5 @@ struct ptmi_odd_list {
 PTM_MUST_USE PTM_PRINTF(4, 5) ptm_rc
     ptmi_odd_add(const struct ptmi_odd_list *list, const struct ptmi_odd *odd, struct ptm_err *err,
                  const char *fmt, ...);
+/* What is odd about a member's name ("has an absolute name"), or NULL. Static. */
+const char *ptmi_odd_name(const char *name, size_t len);
