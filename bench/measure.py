@@ -114,7 +114,9 @@ def table(subjects, columns):
             continue
         f = subject.figures()
         ours = next((s for s in subjects if s.ours and not s.skipped and s.group == subject.group), None)
-        cells = [str(f["runs"]), f"{f['wall_s']:.2f} ({f['wall_min_s']:.2f}-{f['wall_max_s']:.2f})", f"{f['cpu_s']:.2f}"]
+        digits = 2 if f["wall_s"] >= 0.1 else 3
+        cells = [str(f["runs"]), "{:.{d}f} ({:.{d}f}-{:.{d}f})".format(f["wall_s"], f["wall_min_s"], f["wall_max_s"], d=digits),
+                 f"{f['cpu_s']:.{digits}f}"]
         cells += [form.format(f[key]) if key in f else "" for _, key, form in columns]
         cells += [f"{f['rss_mib']:.0f}" if "rss_mib" in f else "unknown", f"{f['wall_s'] / ours.wall():.2f}" if ours else ""]
         lines.append(f"| {subject.name} | " + " | ".join(cells) + " |")
