@@ -63,11 +63,14 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Signals are for the thread that handles them, not for a worker in the middle of something. */
+/* Signals are for the thread that handles them, not for a worker in the middle of something; those
+ * that a thread causes itself (a mapped file became shorter) come to nobody else. */
 static int start_worker(ptmi_pool *pool)
 {
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int why = pthread_create(&pool->threads[pool->n_threads], NULL, worker, pool);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

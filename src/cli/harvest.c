@@ -9,6 +9,7 @@
 #include "../base/auto.h"
 #include "../base/clock.h"
 #include "../base/str.h"
+#include "netopts.h"
 
 /* The command as it is recorded in the runs table: no passwords of URLs. */
 static char *recorded_command(int argc, char **argv)
@@ -32,25 +33,6 @@ static void forget_options(struct ptmi_drive *drive)
     free(drive->command);
     drive->rewrites = drive->include = drive->exclude = NULL;
     drive->command = NULL;
-}
-
-static ptm_rc read_net(struct ptmi_drive *drive, const char *hub, struct ptm_err *err)
-{
-    const struct ptmi_values *values = &drive->cli->values;
-    struct ptm_net_opts *net = &drive->opts.net;
-    *net = (struct ptm_net_opts)PTM_NET_OPTS_INIT;
-    PTM_TRY(
-        ptmi_values_list(values, PTMI_OPT_REWRITE, hub, &drive->rewrites, &net->n_rewrites, err));
-    net->rewrites = drive->rewrites;
-    net->limit_rate = ptmi_values_size(values, PTMI_OPT_LIMIT_RATE, hub);
-    int64_t retries = ptmi_values_int(values, PTMI_OPT_RETRIES, hub);
-    net->retries = retries ? (int)retries : -1;
-    net->offline = ptmi_values_flag(values, PTMI_OPT_OFFLINE, hub);
-    net->no_netrc = ptmi_values_flag(values, PTMI_OPT_NO_NETRC, hub);
-    net->ca_bundle = ptmi_values_text(values, PTMI_OPT_CA_BUNDLE, hub);
-    net->hf_token = ptmi_values_text(values, PTMI_OPT_HF_TOKEN, NULL);
-    net->github_token = ptmi_values_text(values, PTMI_OPT_GITHUB_TOKEN, NULL);
-    return PTM_OK;
 }
 
 static ptm_rc read_large(struct ptmi_drive *drive, const char *hub, struct ptm_err *err)
@@ -118,7 +100,7 @@ static ptm_rc read_options(struct ptmi_drive *drive, const struct ptmi_hub_ops *
         drive->opts.n_urls = drive->targets->urls.n;
     }
     read_top(drive, hub);
-    PTM_TRY(read_net(drive, name, err));
+    PTM_TRY(ptmi_net_options(values, name, &drive->opts.net, &drive->rewrites, err));
     return read_large(drive, name, err);
 }
 

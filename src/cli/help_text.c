@@ -12,6 +12,8 @@ const struct ptmi_topic ptmi_exit_topics[] = {
     {"1", "Usage or configuration: an unknown option, a wrong value, a missing catalogue."},
     {"2", "Finished, but some items failed; each is in `ptm failures`."},
     {"3", "Could not go on: disk full, no network, catalogue damaged."},
+    {"10, 11, 12", "weights scan alone: the worst of its files is suspicious, unreadable or "
+                   "dangerous."},
     {"130", "Interrupted; the same command goes on where it was."},
     {NULL, NULL},
 };

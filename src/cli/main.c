@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../base/auto.h"
-#include "../base/str.h"
 #include "../hubs/hubs.h"
 #include "cli.h"
 #include "config.h"
@@ -35,23 +34,13 @@ static ptm_rc check_early_options(const struct ptmi_cli *cli, size_t n, struct p
     return PTM_OK;
 }
 
-static ptm_rc unknown_verb(const char *word, struct ptm_err *err)
-{
-    char shown[64];
-    const char *near = ptmi_verb_suggest(word);
-    ptmi_str_printable(shown, sizeof shown, word);
-    if (near)
-        return ptm_err_set(err, PTM_EINVAL, "no verb '%s'; did you mean 'ptm %s'?", shown, near);
-    return ptm_err_set(err, PTM_EINVAL, "no verb '%s'; see 'ptm help'", shown);
-}
-
 static bool asked(const struct ptmi_cli *cli, int opt)
 {
     return ptmi_values_flag(&cli->values, opt, NULL);
 }
 
-/* The words of the command line: *cli has its verb, operands and values afterwards. */
-static ptm_rc read_line(struct ptmi_cli *cli, struct ptm_err *err)
+/* Reads options up to the next operand: *at is its place, or argc. */
+static ptm_rc read_to_operand(struct ptmi_cli *cli, int *at, struct ptm_err *err)
 {
     struct ptmi_opts_line line = {
         .argc = cli->argc,
@@ -59,17 +48,34 @@ static ptm_rc read_line(struct ptmi_cli *cli, struct ptm_err *err)
         .groups = ~0u,
         .stop_at_operand = true,
     };
+    return ptmi_opts_parse(&line, at, &cli->values, cli->operands, &cli->n_operands, err);
+}
+
+/* The verb at *at, one word or two, with options between them; *at is behind it afterwards. */
+static ptm_rc read_verb(struct ptmi_cli *cli, int *at, struct ptm_err *err)
+{
+    char *words[2] = {cli->argv[(*at)++], NULL};
+    PTM_TRY(ptmi_verb_of_words(words, 1, "ptm ", &cli->verb, err));
+    if (!(cli->verb->flags & PTMI_VERB_GROUP)) return PTM_OK;
+    PTM_TRY(read_to_operand(cli, at, err));
+    if (*at == cli->argc) return PTM_OK;
+    words[1] = cli->argv[(*at)++];
+    return ptmi_verb_of_words(words, 2, "ptm ", &cli->verb, err);
+}
+
+/* The words of the command line: *cli has its verb, operands and values afterwards. */
+static ptm_rc read_line(struct ptmi_cli *cli, struct ptm_err *err)
+{
     int at = 1;
     cli->verb = ptmi_verb_find("help");
     cli->operands = calloc((size_t)cli->argc + 1, sizeof *cli->operands);
     if (!cli->operands) return ptm_err_set(err, PTM_ENOMEM, "command line");
-    PTM_TRY(ptmi_opts_parse(&line, &at, &cli->values, cli->operands, &cli->n_operands, err));
+    PTM_TRY(read_to_operand(cli, &at, err));
     size_t early = cli->values.n;
     if (at < cli->argc) {
-        cli->verb = ptmi_verb_find(cli->argv[at]);
-        if (!cli->verb) return unknown_verb(cli->argv[at], err);
-        PTM_TRY(check_early_options(cli, early, err));
-        PTM_TRY(read_operands(cli, at + 1, err));
+        PTM_TRY(read_verb(cli, &at, err));
+        PTM_TRY(check_early_options(cli, cli->values.n, err));
+        PTM_TRY(read_operands(cli, at, err));
     } else if (early && !asked(cli, PTMI_OPT_HELP) && !asked(cli, PTMI_OPT_VERSION)) {
         return ptm_err_set(err, PTM_EINVAL, "which verb? See 'ptm help'");
     }

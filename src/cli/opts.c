@@ -245,8 +245,9 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
         {
             .name = "force",
             .letter = 'f',
-            .help = "Also try again what cannot work before somebody mends it (gated, not found).",
-            .groups = PTMI_GROUP_RETRY,
+            .help = "retry: also try again what cannot work before somebody mends it (gated, not "
+                    "found). weights convert: replace files that are there.",
+            .groups = PTMI_GROUP_FORCE,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
     [PTMI_OPT_RAW] =
@@ -254,6 +255,59 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .name = "raw",
             .help = "With the hub's own record as received (in --json).",
             .groups = PTMI_GROUP_SHOW,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_TREE] =
+        {
+            .name = "tree",
+            .help = "Tensors as a tree of their dotted names, sorted, with subtotals.",
+            .groups = PTMI_GROUP_WEIGHTS_LS,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_NO_TENSORS] =
+        {
+            .name = "no-tensors",
+            .help = "Only what is said of a file as a whole; in --json, tensors is empty.",
+            .groups = PTMI_GROUP_WEIGHTS_LS,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_SHARD_SIZE] =
+        {
+            .name = "shard-size",
+            .arg = "SIZE",
+            .help = "Write files of at most so many bytes of data, with an index: 5G. A larger "
+                    "tensor has a file of its own.",
+            .groups = PTMI_GROUP_WEIGHTS_CONVERT,
+            .flags = PTMI_OPT_NO_CONFIG,
+            .check = check_size,
+        },
+    [PTMI_OPT_SPLIT] =
+        {
+            .name = "split",
+            .help = "Write every tensor, shared storages as often as they are used.",
+            .groups = PTMI_GROUP_WEIGHTS_CONVERT,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_SKIP] =
+        {
+            .name = "skip",
+            .help = "Leave out what safetensors cannot hold instead of refusing.",
+            .groups = PTMI_GROUP_WEIGHTS_CONVERT,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_ALLOW] =
+        {
+            .name = "allow",
+            .arg = "GLOBAL",
+            .help = "Take this name for clean too: mymodel.Config, mymodel.*. May be repeated.",
+            .groups = PTMI_GROUP_WEIGHTS_SCAN,
+            .flags = PTMI_OPT_MANY | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_SARIF] =
+        {
+            .name = "sarif",
+            .help = "One SARIF 2.1.0 document on standard output, for code scanning.",
+            .groups = PTMI_GROUP_WEIGHTS_SCAN,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
     [PTMI_OPT_DRY_RUN] =
@@ -285,8 +339,9 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .name = "jobs",
             .letter = 'j',
             .arg = "N",
-            .help = "Repositories and requests at once. Default: twice the cores, at least 4.",
-            .groups = PTMI_GROUP_NET,
+            .help = "Repositories and requests at once. Default: twice the cores, at least 4. "
+                    "weights scan: files at once, by default as many as there are cores.",
+            .groups = PTMI_GROUP_JOBS,
             .check = check_jobs,
         },
     [PTMI_OPT_REWRITE] =

@@ -37,6 +37,13 @@ enum {
     PTMI_OPT_STAGE,
     PTMI_OPT_FORCE,
     PTMI_OPT_RAW,
+    PTMI_OPT_TREE,
+    PTMI_OPT_NO_TENSORS,
+    PTMI_OPT_SHARD_SIZE,
+    PTMI_OPT_SPLIT,
+    PTMI_OPT_SKIP,
+    PTMI_OPT_ALLOW,
+    PTMI_OPT_SARIF,
     PTMI_OPT_DRY_RUN,
     PTMI_OPT_YES,
     PTMI_OPT_KEEP_FREE,
@@ -74,8 +81,12 @@ enum {
     PTMI_GROUP_NAMED = 1u << 9, /* clone: --urls, --ids */
     PTMI_GROUP_SPLIT = 1u << 10,
     PTMI_GROUP_FAILURES = 1u << 11,
-    PTMI_GROUP_RETRY = 1u << 12,
+    PTMI_GROUP_FORCE = 1u << 12, /* retry, weights convert */
     PTMI_GROUP_SHOW = 1u << 13,
+    PTMI_GROUP_JOBS = 1u << 14, /* verbs that do several things at once */
+    PTMI_GROUP_WEIGHTS_LS = 1u << 15,
+    PTMI_GROUP_WEIGHTS_CONVERT = 1u << 16,
+    PTMI_GROUP_WEIGHTS_SCAN = 1u << 17,
 };
 
 /* What is said of an option beyond its value. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,13 @@ void ptmi_table_count(struct ptmi_table *table, ptmi_color color, int64_t n)
     ptmi_table_cell(table, n > 0 ? color : PTMI_PLAIN, text);
 }
 
+static void put_text(const struct ptmi_out *out, ptmi_color color, const char *text)
+{
+    if (color != PTMI_PLAIN) fputs(ptmi_out_code(out->colors_out, color), stdout);
+    fputs(text, stdout);
+    if (color != PTMI_PLAIN) fputs(ptmi_out_code(out->colors_out, PTMI_PLAIN), stdout);
+}
+
 static void print_cell(const struct ptmi_table *table, struct ptmi_out *out, size_t i,
                        const size_t *widths)
 {
@@ -117,9 +125,7 @@ static void print_cell(const struct ptmi_table *table, struct ptmi_out *out, siz
     ptmi_color color = i < table->columns ? PTMI_BOLD : table->colors[i];
     if (column) fputs("  ", stdout);
     if (right) printf("%*s", pad, "");
-    if (color != PTMI_PLAIN) fputs(ptmi_out_code(out->colors_out, color), stdout);
-    fputs(table->cells[i], stdout);
-    if (color != PTMI_PLAIN) fputs(ptmi_out_code(out->colors_out, PTMI_PLAIN), stdout);
+    put_text(out, color, table->cells[i]);
     if (!right && !last) printf("%*s", pad, "");
     if (last) putchar('\n');
 }
@@ -147,14 +153,50 @@ void ptmi_table_clear(struct ptmi_table *table)
     table->n = table->cap = 0;
 }
 
+void ptmi_columns_measure(struct ptmi_columns *columns, const char *const *cells)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        size_t width = ptmi_out_width(cells[i]);
+        if (width > columns->widths[i]) columns->widths[i] = width;
+    }
+}
+
+/* Nothing is printed behind the last cell that holds something. */
+void ptmi_columns_print(const struct ptmi_columns *columns, const struct ptmi_out *out,
+                        ptmi_color color, const char *const *cells)
+{
+    size_t spaces = 0;
+    for (size_t i = 0; i < columns->n; i++) {
+        size_t width = ptmi_out_width(cells[i]);
+        size_t pad = columns->widths[i] > width ? columns->widths[i] - width : 0;
+        if (columns->right[i]) spaces += pad, pad = 0;
+        if (*cells[i]) {
+            printf("%*s", (int)spaces, "");
+            put_text(out, i ? PTMI_PLAIN : color, cells[i]);
+            spaces = 0;
+        } else {
+            spaces += width;
+        }
+        spaces += pad + 2;
+    }
+    putchar('\n');
+}
+
 /* The first failure sticks; the line is not printed then. */
 static void keep(struct ptmi_json_line *line, ptm_rc rc)
 {
     if (line->rc == PTM_OK) line->rc = rc;
 }
 
+/* What a line that streams holds at most, a single text apart. */
+#define STREAM_PIECE (64u << 10)
+
 static void put_name(struct ptmi_json_line *line, const char *name)
 {
+    if (line->stream && line->buf.len > STREAM_PIECE && line->rc == PTM_OK) {
+        fwrite(line->buf.data, 1, line->buf.len, stdout);
+        ptmi_buf_reset(&line->buf);
+    }
     if (line->comma) keep(line, ptmi_buf_putc(&line->buf, ',', NULL));
     if (name) {
         keep(line, ptmi_buf_json_str(&line->buf, name, NULL));
@@ -166,6 +208,12 @@ static void put_name(struct ptmi_json_line *line, const char *name)
 void ptmi_json_line_begin(struct ptmi_json_line *line)
 {
     *line = (struct ptmi_json_line){.buf = PTMI_BUF(PTM_LIMIT_RECORD)};
+    ptmi_json_line_open(line, NULL);
+}
+
+void ptmi_json_line_begin_stream(struct ptmi_json_line *line)
+{
+    *line = (struct ptmi_json_line){.buf = PTMI_BUF(PTM_LIMIT_WEIGHTS_MEMORY), .stream = true};
     ptmi_json_line_open(line, NULL);
 }
 
@@ -193,6 +241,20 @@ void ptmi_json_line_null(struct ptmi_json_line *line, const char *name)
     keep(line, ptmi_buf_puts(&line->buf, "null", NULL));
 }
 
+void ptmi_json_line_double(struct ptmi_json_line *line, const char *name, double value)
+{
+    char text[40];
+    int digits = 15;
+    if (!isfinite(value)) {
+        ptmi_json_line_null(line, name);
+        return;
+    }
+    do snprintf(text, sizeof text, "%.*g", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+    put_name(line, name);
+    keep(line, ptmi_buf_puts(&line->buf, text, NULL));
+}
+
 void ptmi_json_line_open(struct ptmi_json_line *line, const char *name)
 {
     put_name(line, name);
@@ -203,6 +265,19 @@ void ptmi_json_line_open(struct ptmi_json_line *line, const char *name)
 void ptmi_json_line_close(struct ptmi_json_line *line)
 {
     keep(line, ptmi_buf_putc(&line->buf, '}', NULL));
+    line->comma = true;
+}
+
+void ptmi_json_line_list(struct ptmi_json_line *line, const char *name)
+{
+    put_name(line, name);
+    keep(line, ptmi_buf_putc(&line->buf, '[', NULL));
+    line->comma = false;
+}
+
+void ptmi_json_line_list_end(struct ptmi_json_line *line)
+{
+    keep(line, ptmi_buf_putc(&line->buf, ']', NULL));
     line->comma = true;
 }
 

@@ -55,20 +55,44 @@ PTM_MUST_USE ptm_rc ptmi_table_print(struct ptmi_table *table, struct ptmi_out *
                                      struct ptm_err *err);
 void ptmi_table_clear(struct ptmi_table *table);
 
+/*
+ * Rows that are not kept: each is measured first, all of them are printed then. For tables of any
+ * length; cells must be printable already.
+ */
+#define PTMI_COLUMNS_MAX 8
+struct ptmi_columns {
+    size_t n;
+    bool right[PTMI_COLUMNS_MAX];
+    size_t widths[PTMI_COLUMNS_MAX];
+};
+void ptmi_columns_measure(struct ptmi_columns *columns, const char *const *cells);
+/* color: of the first cell. */
+void ptmi_columns_print(const struct ptmi_columns *columns, const struct ptmi_out *out,
+                        ptmi_color color, const char *const *cells);
+
 /* One JSON object on one line. Errors of memory are kept until print. */
 struct ptmi_json_line {
     struct ptmi_buf buf;
     bool comma;
+    bool stream; /* print what there is now and then: no cap on the whole */
     ptm_rc rc;
 };
 void ptmi_json_line_begin(struct ptmi_json_line *line);
+/* The same for an object of any length: only its single texts are bounded. Only for lines that
+ * will be printed, since their beginning is printed before the end is known. */
+void ptmi_json_line_begin_stream(struct ptmi_json_line *line);
 void ptmi_json_line_str(struct ptmi_json_line *line, const char *name,
                         const char *value); /* NULL: null */
+/* Name is NULL for an item of a list, here and below. */
 void ptmi_json_line_int(struct ptmi_json_line *line, const char *name, int64_t value);
 void ptmi_json_line_bool(struct ptmi_json_line *line, const char *name, bool value);
 void ptmi_json_line_null(struct ptmi_json_line *line, const char *name);
+/* The shortest text that gives the same number; null for what is none in JSON. */
+void ptmi_json_line_double(struct ptmi_json_line *line, const char *name, double value);
 void ptmi_json_line_open(struct ptmi_json_line *line, const char *name); /* a nested object */
 void ptmi_json_line_close(struct ptmi_json_line *line);
+void ptmi_json_line_list(struct ptmi_json_line *line, const char *name); /* a nested list */
+void ptmi_json_line_list_end(struct ptmi_json_line *line);
 /* Prints and frees. */
 PTM_MUST_USE ptm_rc ptmi_json_line_print(struct ptmi_json_line *line, struct ptmi_out *out,
                                          struct ptm_err *err);

@@ -23,12 +23,27 @@ static void put_hubs(const char *between)
     for (size_t i = 0; ptmi_hub_at(i); i++) printf("%s%s", i ? between : "", ptmi_hub_at(i)->name);
 }
 
-static void put_verbs(const char *between)
+static bool two_words(const struct ptmi_verb *verb)
+{
+    return strchr(verb->name, ' ') != NULL;
+}
+
+/* The word that could come next: a verb's first after ptm (group NULL), its second after the first
+ * word of its group; NULL: none. */
+static const char *next_word(const struct ptmi_verb *verb, const struct ptmi_verb *group)
+{
+    if (!visible(verb)) return NULL;
+    if (group) return ptmi_verb_word(verb, group);
+    return two_words(verb) ? NULL : verb->name;
+}
+
+static void put_verbs(const struct ptmi_verb *group, const char *between)
 {
     bool first = true;
     for (size_t i = 0; ptmi_verb_at(i); i++) {
-        if (!visible(ptmi_verb_at(i))) continue;
-        printf("%s%s", first ? "" : between, ptmi_verb_at(i)->name);
+        const char *word = next_word(ptmi_verb_at(i), group);
+        if (!word) continue;
+        printf("%s%s", first ? "" : between, word);
         first = false;
     }
 }
@@ -50,8 +65,10 @@ static void put_operands(const struct ptmi_verb *verb)
 {
     if (verb->flags & PTMI_VERB_HUBS)
         put_hubs(" ");
+    else if (verb->flags & PTMI_VERB_GROUP)
+        put_verbs(verb, " ");
     else if (strcmp(verb->name, "help") == 0)
-        put_verbs(" ");
+        put_verbs(NULL, " ");
     else if (strcmp(verb->name, "completion") == 0)
         fputs("bash zsh fish", stdout);
 }
@@ -80,19 +97,29 @@ static void bash(void)
     puts("# bash completion for ptm\n"
          "_ptm() {\n"
          "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "    local verb='' word options='' operands=''\n"
+         "    local verb='' word options='' operands='' files=''\n"
          "    COMPREPLY=()\n"
          "    case $previous in");
     bash_values();
     puts("    esac\n"
          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "        case $word in -*) ;; *) verb=$word; break ;; esac\n"
+         "        case $word in -*) continue ;; esac\n"
+         "        verb=${verb:+$verb }$word");
+    fputs("        case $verb in ", stdout);
+    bool first = true;
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        if (!(ptmi_verb_at(i)->flags & PTMI_VERB_GROUP)) continue;
+        printf("%s%s", first ? "" : "|", ptmi_verb_at(i)->name);
+        first = false;
+    }
+    puts(") ;; *) break ;; esac\n"
          "    done\n"
          "    case $verb in");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const struct ptmi_verb *verb = ptmi_verb_at(i);
         if (!visible(verb)) continue;
-        printf("    %s)\n        operands='", verb->name);
+        printf("    '%s')\n        %soperands='", verb->name,
+               verb->flags & PTMI_VERB_FILES ? "files=yes " : "");
         put_operands(verb);
         fputs("'\n        options='", stdout);
         for (int id = 0; id < PTMI_OPT_COUNT; id++)
@@ -100,12 +127,18 @@ static void bash(void)
         puts("' ;;");
     }
     fputs("    *) operands='", stdout);
-    put_verbs(" ");
+    put_verbs(NULL, " ");
     puts("' options='--help --version' ;;\n"
          "    esac\n"
          "    case $current in\n"
          "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
-         "    *) COMPREPLY=($(compgen -W \"$operands\" -- \"$current\")) ;;\n"
+         "    *) if [ \"$files\" ]; then\n"
+         "           local IFS=$'\\n'\n"
+         "           compopt -o filenames 2>/dev/null\n"
+         "           COMPREPLY=($(compgen -f -- \"$current\"))\n"
+         "       else\n"
+         "           COMPREPLY=($(compgen -W \"$operands\" -- \"$current\"))\n"
+         "       fi ;;\n"
          "    esac\n"
          "}\n"
          "complete -o default -F _ptm ptm");
@@ -142,68 +175,143 @@ static void zsh_option(const struct ptmi_opt *opt)
     puts("' \\");
 }
 
+/* "name:summary" of the verbs that could come next, for _describe. */
+static void zsh_verbs(const struct ptmi_verb *group, int indent)
+{
+    printf("%*sverbs=(\n", indent, "");
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const char *word = next_word(ptmi_verb_at(i), group);
+        if (!word) continue;
+        printf("%*s    '%s:", indent, "", word);
+        zsh_words(ptmi_verb_at(i)->summary);
+        puts("'");
+    }
+    printf("%*s)\n%*sif (( CURRENT == 2 )); then _describe verb verbs; return; fi\n", indent, "",
+           indent, "");
+}
+
+static void zsh_verb(const struct ptmi_verb *verb, const char *word)
+{
+    printf("    %s)\n        shift words; (( CURRENT-- ))\n        _arguments \\\n", word);
+    for (int id = 0; id < PTMI_OPT_COUNT; id++)
+        if (ptmi_opt_in(id, verb->groups)) zsh_option(ptmi_opt_at(id));
+    if (verb->flags & PTMI_VERB_FILES) {
+        puts("            '*:operand:_files' ;;");
+        return;
+    }
+    fputs("            '*:operand:(", stdout);
+    put_operands(verb);
+    puts(")' ;;");
+}
+
+/* After the first word of a group the same is done once more with what follows it. */
+static void zsh_group(const struct ptmi_verb *group)
+{
+    printf("    %s)\n        shift words; (( CURRENT-- ))\n", group->name);
+    zsh_verbs(group, 8);
+    puts("        case $words[2] in");
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const char *word = next_word(ptmi_verb_at(i), group);
+        if (word) zsh_verb(ptmi_verb_at(i), word);
+    }
+    puts("        esac ;;");
+}
+
 static void zsh(void)
 {
     puts("#compdef ptm\n"
          "_ptm() {\n"
          "    local -a verbs\n"
-         "    local curcontext=$curcontext state\n"
-         "    verbs=(");
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        if (!visible(ptmi_verb_at(i))) continue;
-        printf("        '%s:", ptmi_verb_at(i)->name);
-        zsh_words(ptmi_verb_at(i)->summary);
-        puts("'");
-    }
-    puts("    )\n"
-         "    if (( CURRENT == 2 )); then _describe verb verbs; return; fi\n"
-         "    case $words[2] in");
+         "    local curcontext=$curcontext state");
+    zsh_verbs(NULL, 4);
+    puts("    case $words[2] in");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (!visible(verb)) continue;
-        printf("    %s)\n        shift words; (( CURRENT-- ))\n        _arguments \\\n",
-               verb->name);
-        for (int id = 0; id < PTMI_OPT_COUNT; id++)
-            if (ptmi_opt_in(id, verb->groups)) zsh_option(ptmi_opt_at(id));
-        fputs("            '*:operand:(", stdout);
-        put_operands(verb);
-        puts(")' ;;");
+        if (!next_word(verb, NULL)) continue;
+        if (verb->flags & PTMI_VERB_GROUP)
+            zsh_group(verb);
+        else
+            zsh_verb(verb, verb->name);
     }
     puts("    esac\n"
          "}\n"
          "_ptm \"$@\"");
 }
 
-static void fish_verb(const struct ptmi_verb *verb)
+static void fish_option(const char *condition, const struct ptmi_opt *opt)
 {
-    printf("complete -c ptm -f -n __fish_use_subcommand -a %s -d ", verb->name);
-    put_quoted(verb->summary);
-    putchar('\n');
-    for (int id = 0; id < PTMI_OPT_COUNT; id++) {
-        const struct ptmi_opt *opt = ptmi_opt_at(id);
-        if (!ptmi_opt_in(id, verb->groups)) continue;
-        printf("complete -c ptm -n '__fish_seen_subcommand_from %s' -l %s", verb->name, opt->name);
-        if (opt->letter) printf(" -s %c", opt->letter);
-        if (opt->arg) fputs(takes_file(opt) ? " -rF" : " -x", stdout);
-        if (opt->choices) {
-            fputs(" -a '", stdout);
-            for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
-            putchar('\'');
-        }
-        fputs(" -d ", stdout);
-        put_quoted(opt->help);
-        putchar('\n');
+    printf("complete -c ptm -n '%s' -l %s", condition, opt->name);
+    if (opt->letter) printf(" -s %c", opt->letter);
+    if (opt->arg) fputs(takes_file(opt) ? " -rF" : " -x", stdout);
+    if (opt->choices) {
+        fputs(" -a '", stdout);
+        for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
+        putchar('\'');
     }
-    printf("complete -c ptm -f -n '__fish_seen_subcommand_from %s' -a '", verb->name);
+    fputs(" -d ", stdout);
+    put_quoted(opt->help);
+    putchar('\n');
+}
+
+static void fish_begin(const char *condition, const char *word, const char *summary)
+{
+    printf("complete -c ptm -f -n '%s' -a %s -d ", condition, word);
+    put_quoted(summary);
+    putchar('\n');
+}
+
+/* What must hold for a verb's options: its words were given, in any place. */
+static void fish_verb(const struct ptmi_verb *verb, const struct ptmi_verb *group)
+{
+    char condition[160];
+    const char *word = next_word(verb, group);
+    snprintf(condition, sizeof condition, "%s%s%s__fish_seen_subcommand_from %s",
+             group ? "__fish_seen_subcommand_from " : "", group ? group->name : "",
+             group ? "; and " : "", word);
+    for (int id = 0; id < PTMI_OPT_COUNT; id++)
+        if (ptmi_opt_in(id, verb->groups)) fish_option(condition, ptmi_opt_at(id));
+    if (verb->flags & PTMI_VERB_FILES) {
+        printf("complete -c ptm -F -n '%s'\n", condition);
+        return;
+    }
+    printf("complete -c ptm -f -n '%s' -a '", condition);
     put_operands(verb);
     puts("'");
+}
+
+static void fish_group(const struct ptmi_verb *group)
+{
+    char condition[160];
+    char words[96] = "";
+    for (size_t i = 0, len = 0; ptmi_verb_at(i); i++) {
+        const char *word = next_word(ptmi_verb_at(i), group);
+        if (word && len < sizeof words)
+            len += (size_t)snprintf(words + len, sizeof words - len, " %s", word);
+    }
+    snprintf(condition, sizeof condition,
+             "__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from%s", group->name,
+             words);
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const struct ptmi_verb *verb = ptmi_verb_at(i);
+        const char *word = next_word(verb, group);
+        if (!word) continue;
+        fish_begin(condition, word, verb->summary);
+        fish_verb(verb, group);
+    }
 }
 
 static void fish(void)
 {
     puts("# fish completion for ptm");
-    for (size_t i = 0; ptmi_verb_at(i); i++)
-        if (visible(ptmi_verb_at(i))) fish_verb(ptmi_verb_at(i));
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const struct ptmi_verb *verb = ptmi_verb_at(i);
+        if (!next_word(verb, NULL)) continue;
+        fish_begin("__fish_use_subcommand", verb->name, verb->summary);
+        if (verb->flags & PTMI_VERB_GROUP)
+            fish_group(verb);
+        else
+            fish_verb(verb, NULL);
+    }
 }
 
 ptm_rc ptmi_verb_completion(struct ptmi_cli *cli, int *status, struct ptm_err *err)

@@ -91,10 +91,33 @@ static void roff_examples(const struct ptmi_verb *verb)
     }
 }
 
+/* "ptm-weights-ls" */
+static void page_name(char *out, size_t size, const struct ptmi_verb *verb)
+{
+    snprintf(out, size, "ptm-%s", verb->name);
+    for (char *at = out; (at = strchr(at, ' '));) *at = '-';
+}
+
+static void roff_verb_item(const struct ptmi_verb *verb)
+{
+    char page[64], label[72];
+    page_name(page, sizeof page, verb);
+    snprintf(label, sizeof label, "%s(1)", page);
+    roff_item(label, verb->summary);
+}
+
+static void roff_verbs_of(const struct ptmi_verb *group)
+{
+    if (!(group->flags & PTMI_VERB_GROUP)) return;
+    puts(".SH VERBS");
+    for (size_t i = 0; ptmi_verb_at(i); i++)
+        if (ptmi_verb_word(ptmi_verb_at(i), group)) roff_verb_item(ptmi_verb_at(i));
+}
+
 static void man_verb(const struct ptmi_verb *verb)
 {
     char page[64], label[64], text[1024];
-    snprintf(page, sizeof page, "ptm-%s", verb->name);
+    page_name(page, sizeof page, verb);
     roff_head(page, verb->summary);
     printf(".B ptm ");
     put_roff(verb->name);
@@ -105,6 +128,7 @@ static void man_verb(const struct ptmi_verb *verb)
     }
     puts("[OPTION...]\n.SH DESCRIPTION");
     roff_text(*verb->text ? verb->text : verb->summary);
+    roff_verbs_of(verb);
     puts(".SH OPTIONS");
     for (int id = 0; id < PTMI_OPT_COUNT; id++) {
         if (!ptmi_opt_in(id, verb->groups)) continue;
@@ -129,11 +153,8 @@ static void man_all(void)
               "Results go to standard output, progress and messages to standard error.");
     puts(".SH VERBS");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
-        char label[64];
         const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (verb->flags & PTMI_VERB_HIDDEN) continue;
-        snprintf(label, sizeof label, "ptm-%s(1)", verb->name);
-        roff_item(label, verb->summary);
+        if (!(verb->flags & PTMI_VERB_HIDDEN)) roff_verb_item(verb);
     }
     puts(".SH HUBS");
     for (size_t i = 0; ptmi_hub_at(i); i++)
@@ -228,14 +249,15 @@ ptm_rc ptmi_verb_docs(struct ptmi_cli *cli, int *status, struct ptm_err *err)
         markdown_all();
         return PTM_OK;
     }
-    if (strcmp(what, "man") != 0 || cli->n_operands > 2)
+    if (strcmp(what, "man") != 0)
         return ptm_err_set(err, PTM_EINVAL, "docs: 'man', 'man VERB' or 'markdown'");
     if (cli->n_operands == 1) {
         man_all();
         return PTM_OK;
     }
-    const struct ptmi_verb *verb = ptmi_verb_find(cli->operands[1]);
-    if (!verb) return ptm_err_set(err, PTM_EINVAL, "docs: no verb '%s'", cli->operands[1]);
+    const struct ptmi_verb *verb = NULL;
+    PTM_TRY(
+        ptmi_verb_of_words(cli->operands + 1, cli->n_operands - 1, "ptm docs man ", &verb, err));
     man_verb(verb);
     return PTM_OK;
 }

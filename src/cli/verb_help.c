@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/str.h"
+#include "../base/auto.h"
 #include "../hubs/hubs.h"
 #include "cli.h"
 #include "help_text.h"
@@ -49,7 +49,7 @@ static void print_paragraphs(struct ptmi_out *out, const char *text)
 static void print_options(struct ptmi_out *out, const struct ptmi_verb *verb, bool common,
                           const char *title)
 {
-    const unsigned always = PTMI_GROUP_EVERY | PTMI_GROUP_ROOT | PTMI_GROUP_NET;
+    const unsigned always = PTMI_GROUP_EVERY | PTMI_GROUP_ROOT | PTMI_GROUP_NET | PTMI_GROUP_JOBS;
     char label[64], text[1024];
     bool any = false;
     for (int id = 0; id < PTMI_OPT_COUNT; id++) {
@@ -75,6 +75,17 @@ static void print_examples(struct ptmi_out *out, const struct ptmi_verb *verb)
     }
 }
 
+static void print_verbs_of(struct ptmi_out *out, const struct ptmi_verb *group)
+{
+    if (!(group->flags & PTMI_VERB_GROUP)) return;
+    ptmi_out_printf(out, "\nVerbs:\n");
+    for (size_t i = 0; ptmi_verb_at(i); i++)
+        if (ptmi_verb_word(ptmi_verb_at(i), group))
+            print_item(out, ptmi_verb_at(i)->name, ptmi_verb_at(i)->summary);
+    ptmi_out_printf(out, "\n");
+    print_paragraphs(out, "ptm help followed by one of these explains it.");
+}
+
 static void help_verb(struct ptmi_out *out, const struct ptmi_verb *verb)
 {
     char usage[160];
@@ -87,6 +98,7 @@ static void help_verb(struct ptmi_out *out, const struct ptmi_verb *verb)
         ptmi_out_printf(out, "\n");
         print_paragraphs(out, verb->text);
     }
+    print_verbs_of(out, verb);
     print_options(out, verb, false, "Options");
     print_options(out, verb, true, "Common options");
     print_examples(out, verb);
@@ -108,7 +120,7 @@ static void help_all(struct ptmi_out *out)
                          "  ptm status                     what is there, and what failed\n");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (verb->flags & PTMI_VERB_HIDDEN) continue;
+        if (verb->flags & (PTMI_VERB_HIDDEN | PTMI_VERB_GROUP)) continue;
         if (verb->heading) ptmi_out_printf(out, "\n%s:\n", verb->heading);
         print_item(out, verb->name, verb->summary);
     }
@@ -117,28 +129,29 @@ static void help_all(struct ptmi_out *out)
         print_item(out, ptmi_hub_at(i)->name, ptmi_hub_at(i)->summary);
     ptmi_out_printf(out, "\n");
     print_paragraphs(out, "Exit status: 0 all done; 1 usage or configuration; 2 finished, but some "
-                          "items failed; 3 could not go on; 130 interrupted.\n\n"
+                          "items failed; 3 could not go on; 130 interrupted; weights scan has more."
+                          "\n\n"
                           "ptm help VERB explains a verb and its options, man ptm files and "
                           "environment variables.");
 }
 
 ptm_rc ptmi_verb_help(struct ptmi_cli *cli, int *status, struct ptm_err *err)
 {
-    char shown[64];
+    const struct ptmi_verb *verb = NULL;
     (void)status;
     if (cli->n_operands == 0) {
         help_all(&cli->out);
         return PTM_OK;
     }
-    const struct ptmi_verb *verb = ptmi_verb_find(cli->operands[0]);
-    if (verb) {
-        help_verb(&cli->out, verb);
-        return PTM_OK;
-    }
-    const char *near = ptmi_verb_suggest(cli->operands[0]);
-    ptmi_str_printable(shown, sizeof shown, cli->operands[0]);
-    if (near)
-        return ptm_err_set(err, PTM_EINVAL, "no verb '%s'; did you mean 'ptm help %s'?", shown,
-                           near);
-    return ptm_err_set(err, PTM_EINVAL, "no verb '%s'; see 'ptm help'", shown);
+    PTM_TRY(ptmi_verb_of_words(cli->operands, cli->n_operands, "ptm help ", &verb, err));
+    help_verb(&cli->out, verb);
+    return PTM_OK;
+}
+
+ptm_rc ptmi_verb_group(struct ptmi_cli *cli, int *status, struct ptm_err *err)
+{
+    (void)status;
+    (void)err;
+    help_verb(&cli->out, cli->verb);
+    return PTM_OK;
 }

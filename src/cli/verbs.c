@@ -4,13 +4,15 @@
 
 #include <string.h>
 
+#include "../base/str.h"
 #include "opts.h"
 #include "suggest.h"
 
 enum {
     EVERY = PTMI_GROUP_EVERY,
     LOOK = EVERY | PTMI_GROUP_ROOT,
-    STEP = LOOK | PTMI_GROUP_HUBS | PTMI_GROUP_NET | PTMI_GROUP_LIST,
+    STEP = LOOK | PTMI_GROUP_HUBS | PTMI_GROUP_NET | PTMI_GROUP_JOBS | PTMI_GROUP_LIST,
+    WEIGHTS = EVERY | PTMI_GROUP_NET,
     CLONE = PTMI_GROUP_SELECT | PTMI_GROUP_CLONE,
 };
 
@@ -66,7 +68,7 @@ static const struct ptmi_verb table[] = {
         .text = "Takes up the failures that may work now; with --force all of them, for example "
                 "after terms were accepted and HF_TOKEN was set.",
         .examples = {{"retry", NULL}, {"retry huggingface --force", NULL}, {NULL, NULL}},
-        .groups = (STEP & ~PTMI_GROUP_HUBS) | CLONE | PTMI_GROUP_EXPORT | PTMI_GROUP_RETRY,
+        .groups = (STEP & ~PTMI_GROUP_HUBS) | CLONE | PTMI_GROUP_EXPORT | PTMI_GROUP_FORCE,
         .flags = PTMI_VERB_HUBS | PTMI_VERB_TOKENS,
         .run = ptmi_verb_retry,
     },
@@ -122,6 +124,91 @@ static const struct ptmi_verb table[] = {
         .flags = PTMI_VERB_HUBS,
         .run = ptmi_verb_verify,
     },
+    {
+        .name = "weights",
+        .operands = "VERB [OPERAND...]",
+        .summary = "Checkpoint files: list, convert and scan them.",
+        .text =
+            "Reads PyTorch files (.pt, .pth, .bin: zip, legacy, tar, TorchScript), safetensors, "
+            "ONNX, GGUF, NumPy (.npy, .npz) and plain pickles, told apart by what is in them. "
+            "Nothing in a file is ever executed or imported, and neither Python nor torch is "
+            "needed.",
+        .examples = {{"weights ls model.safetensors", "what is in a file"},
+                     {"weights scan ~/models", "what its files would do to whoever loads them"},
+                     {"weights convert model.pt model.safetensors", NULL},
+                     {NULL, NULL}},
+        .groups = EVERY,
+        .flags = PTMI_VERB_GROUP | PTMI_VERB_BARE,
+        .run = ptmi_verb_group,
+    },
+    {
+        .heading = "Checkpoint files",
+        .name = "weights ls",
+        .operands = "FILE|DIR|URL...",
+        .summary = "List tensors: names, dtypes, shapes, sizes.",
+        .text =
+            "Prints of each file its format, who made it, parameters, bytes and metadata, and a "
+            "table of its tensors. Of a folder all checkpoints below it are listed, found by "
+            "content or suffix. Of a URL only the ranges are fetched that the table needs: a few "
+            "requests for a file of any size.\n\n"
+            "--json prints one object a file: file, format, parameters, bytes, metadata, and "
+            "tensors with name, dtype, shape, stride and offset (in elements; null where a format "
+            "has none), nbytes and storage (null where a format has no name for it). Views of the "
+            "same elements count once among parameters and bytes. A file that cannot be read is "
+            "told on standard error, and the exit status is 2 then.",
+        .examples = {{"weights ls model.pt", NULL},
+                     {"weights ls --tree model.safetensors", "with subtotals of modules"},
+                     {"weights ls --no-tensors ~/models", "a few lines a file"},
+                     {"weights ls https://huggingface.co/gpt2/resolve/main/model.safetensors",
+                      "without downloading it"},
+                     {NULL, NULL}},
+        .groups = WEIGHTS | PTMI_GROUP_WEIGHTS_LS,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_weights_ls,
+    },
+#ifdef PTMI_SOON
+    {
+        .name = "weights convert",
+        .operands = "FILE|URL OUT.safetensors",
+        .summary = "Write the tensors of any format as safetensors.",
+        .text = "Values are kept bit by bit. Tensors that are the same view of one storage are "
+                "written once, and the other names stand in __metadata__ as the safetensors "
+                "package writes them (--split writes each). What safetensors cannot hold "
+                "(complex128, quantised, sparse and string tensors, GGUF's blocks) is refused by "
+                "name, or left out and told of with --skip. The file appears whole or not at all.",
+        .examples = {{"weights convert pytorch_model.bin model.safetensors", NULL},
+                     {"weights convert model.pt model.safetensors --shard-size 5G",
+                      "model-00001-of-0000N.safetensors with an index"},
+                     {NULL, NULL}},
+        .groups = WEIGHTS | PTMI_GROUP_WEIGHTS_CONVERT | PTMI_GROUP_FORCE,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_weights_convert,
+    },
+    {
+        .name = "weights scan",
+        .operands = "PATH...",
+        .summary = "What would a file do to whoever loads it?",
+        .text =
+            "Looks into files of every kind, and into all files below folders, by content and not "
+            "by name: pickles in every container are followed opcode by opcode, and archives are "
+            "checked for tricks. A file is clean, suspicious (asks for something nobody has "
+            "vouched for, or plays a trick), dangerous (runs code, reaches files or the network), "
+            "or unreadable: what could not be read to its end is never called clean.\n\n"
+            "Exit status: 0 clean, 10 suspicious, 11 unreadable, 12 dangerous, the worst of all "
+            "files; others as everywhere. --json prints one object a file: file, verdict, "
+            "findings with severity, rule, message, global, offset and member, and globals. "
+            "Links to files are followed, links to folders are not, and are counted.",
+        .examples = {{"weights scan model.pt", NULL},
+                     {"weights scan ~/.cache/huggingface/hub", "everything that was downloaded"},
+                     {"weights scan --allow 'mymodel.*' checkpoint.pt",
+                      "names of your own are fine"},
+                     {"weights scan --sarif . > scan.sarif", "for code scanning"},
+                     {NULL, NULL}},
+        .groups = EVERY | PTMI_GROUP_JOBS | PTMI_GROUP_WEIGHTS_SCAN,
+        .flags = PTMI_VERB_FILES,
+        .run = ptmi_verb_weights_scan,
+    },
+#endif
     {
         .heading = "Single steps of a harvest",
         .name = "setup",
@@ -264,10 +351,58 @@ const struct ptmi_verb *ptmi_verb_find(const char *name)
     return NULL;
 }
 
-const char *ptmi_verb_suggest(const char *word)
+const char *ptmi_verb_word(const struct ptmi_verb *verb, const struct ptmi_verb *group)
 {
+    size_t len = strlen(group->name);
+    bool of = strncmp(verb->name, group->name, len) == 0 && verb->name[len] == ' ';
+    return of ? verb->name + len + 1 : NULL;
+}
+
+/* A word that could stand where word stands: the verb's own, or NULL. */
+static const char *candidate(const struct ptmi_verb *verb, const struct ptmi_verb *group)
+{
+    if (verb->flags & PTMI_VERB_HIDDEN) return NULL;
+    if (group) return ptmi_verb_word(verb, group);
+    return strchr(verb->name, ' ') ? NULL : verb->name;
+}
+
+ptm_rc ptmi_verb_unknown(const struct ptmi_verb *group, const char *word, const char *before,
+                         struct ptm_err *err)
+{
+    char shown[64];
+    const char *first = group ? group->name : "", *space = group ? " " : "";
     struct ptmi_suggest near = {.word = word};
-    for (size_t i = 0; ptmi_verb_at(i); i++)
-        if (!(table[i].flags & PTMI_VERB_HIDDEN)) ptmi_suggest_offer(&near, table[i].name);
-    return near.best;
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const char *offered = candidate(&table[i], group);
+        if (offered) ptmi_suggest_offer(&near, offered);
+    }
+    ptmi_str_printable(shown, sizeof shown, word);
+    if (near.best)
+        return ptm_err_set(err, PTM_EINVAL, "no verb '%s%s%s'; did you mean '%s%s%s%s'?", first,
+                           space, shown, before, first, space, near.best);
+    return ptm_err_set(err, PTM_EINVAL, "no verb '%s%s%s'; see 'ptm help%s%s'", first, space, shown,
+                       space, first);
+}
+
+static const struct ptmi_verb *find_in(const struct ptmi_verb *group, const char *word)
+{
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const char *second = ptmi_verb_word(&table[i], group);
+        if (second && strcmp(second, word) == 0) return &table[i];
+    }
+    return NULL;
+}
+
+ptm_rc ptmi_verb_of_words(char *const *words, int n, const char *before,
+                          const struct ptmi_verb **out, struct ptm_err *err)
+{
+    const struct ptmi_verb *verb = ptmi_verb_find(words[0]);
+    if (!verb) return ptmi_verb_unknown(NULL, words[0], before, err);
+    if (n > 1 && (verb->flags & PTMI_VERB_GROUP)) {
+        const struct ptmi_verb *group = verb;
+        verb = find_in(group, words[1]);
+        if (!verb) return ptmi_verb_unknown(group, words[1], before, err);
+    }
+    *out = verb;
+    return PTM_OK;
 }

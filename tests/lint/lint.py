@@ -55,7 +55,7 @@ def options():
 
 def lint_help():
     """Help is on standard output, at most 80 columns wide, and tells every option of the verb."""
-    calls = [["help"], *[["help", verb] for verb in verbs()], *[[verb, "--help"] for verb in verbs()]]
+    calls = [["help"], *[["help", *verb.split()] for verb in verbs()], *[[*verb.split(), "--help"] for verb in verbs()]]
     if len(calls) < 20:
         complain("help: the table of verbs was not understood")
     for call in calls:
@@ -95,13 +95,14 @@ def lint_man():
         skip("mandoc is not here")
     with tempfile.TemporaryDirectory() as folder:
         for verb in [None, *verbs()]:
-            page = run(PTM, "docs", "man", *([verb] if verb else [])).stdout
-            path = pathlib.Path(folder) / f"ptm{'-' + verb if verb else ''}.1"
+            page = run(PTM, "docs", "man", *(verb.split() if verb else [])).stdout
+            name = "-".join(["ptm", *(verb.split() if verb else [])])
+            path = pathlib.Path(folder) / f"{name}.1"
             path.write_text(page, encoding="utf-8")
             for line in run("mandoc", "-T", "lint", "-W", "style", path).stdout.splitlines():
                 if "referenced manual not found" not in line:  # ours are not installed yet
                     complain(line)
-            if verb and f"ptm\\-{verb} \\- " not in page.replace("ptm-", "ptm\\-"):
+            if f"\n{name} \\- " not in page.replace("\\-", "-").replace(" - ", " \\- "):
                 complain(f"{path.name}: NAME is missing")
 
 

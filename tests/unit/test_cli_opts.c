@@ -15,7 +15,7 @@
 
 #define GROUPS                                                                                   \
     (PTMI_GROUP_EVERY | PTMI_GROUP_ROOT | PTMI_GROUP_HUBS | PTMI_GROUP_NET | PTMI_GROUP_SELECT | \
-     PTMI_GROUP_CLONE)
+     PTMI_GROUP_CLONE | PTMI_GROUP_JOBS)
 
 struct parsed {
     struct ptmi_values values;
