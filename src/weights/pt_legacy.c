@@ -121,13 +121,17 @@ static ptm_rc check_count(ptmi_source *source, uint64_t at, int64_t numel, struc
                        ptmi_source_name(source), at, count, numel);
 }
 
-/* The storage of a key in the list, which is text as the persistent ids have it. */
+/* The storage of a key in the list. */
 static struct ptmi_pt_storage *find(const struct stream *stream, const struct ptmi_pk *key)
 {
-    char text[64]; /* torch's are decimal numbers */
+    char text[PTM_LIMIT_NAME + 1];
+    if (key->kind == PTMI_PK_INT) {
+        snprintf(text, sizeof text, "%" PRId64, key->i);
+        return ptmi_pt_storages_find(&stream->storages, text);
+    }
     if (key->kind != PTMI_PK_STR && key->kind != PTMI_PK_BYTES) return NULL;
-    if (key->n >= sizeof text || memchr(key->bytes, 0, key->n)) return NULL;
-    memcpy(text, key->bytes, key->n);
+    if (key->n >= sizeof text || (key->n > 0 && memchr(key->bytes, 0, key->n))) return NULL;
+    if (key->n > 0) memcpy(text, key->bytes, key->n);
     text[key->n] = 0;
     return ptmi_pt_storages_find(&stream->storages, text);
 }

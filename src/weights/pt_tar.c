@@ -309,7 +309,8 @@ static bool id_key(const struct ptmi_pk *id, int64_t *out)
         *out = id->i;
         return true;
     }
-    if (id->kind != PTMI_PK_STR || id->n >= sizeof text || memchr(id->bytes, 0, id->n))
+    if (id->kind != PTMI_PK_STR || id->n == 0 || id->n >= sizeof text ||
+        memchr(id->bytes, 0, id->n))
         return false;
     memcpy(text, id->bytes, id->n);
     text[id->n] = 0;

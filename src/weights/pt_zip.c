@@ -236,7 +236,7 @@ static ptm_rc add_storage(struct reader *reader, struct ptmi_pt_storage *storage
     if (member) {
         PTM_TRY(check_size(reader, storage, member, err));
         PTM_TRY(from_member(reader, member, &from, err));
-    } else if (strcmp(storage->device, "meta") != 0) {
+    } else if (!storage->device || strcmp(storage->device, "meta") != 0) {
         from.missing = "has no record in the file";
     }
     return ptmi_weights_add_storage(reader->weights, &added, &from, &storage->index, err);
