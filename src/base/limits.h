@@ -126,6 +126,14 @@
 #ifndef PTM_LIMIT_SHARDS_WRITTEN
 #define PTM_LIMIT_SHARDS_WRITTEN 500
 #endif
+/* How many times the bytes a file stores its tensors may take when views are written out one by
+ * one, beyond a size that harms nobody. Transformers that share their layers reach 24. */
+#ifndef PTM_LIMIT_EXPANSION
+#define PTM_LIMIT_EXPANSION 100
+#endif
+#ifndef PTM_LIMIT_EXPANSION_FREE
+#define PTM_LIMIT_EXPANSION_FREE (1ll << 30)
+#endif
 /* A deflated tensor, unpacked in memory. */
 #ifndef PTM_LIMIT_INFLATED
 #define PTM_LIMIT_INFLATED (8ull << 30)
@@ -141,7 +149,7 @@
 #endif
 /* Header of a .npy file: that of an array of numbers has 128 bytes; NumPy itself reads 10,000. */
 #ifndef PTM_LIMIT_NPY_HEADER
-#define PTM_LIMIT_NPY_HEADER (64u << 10)
+#define PTM_LIMIT_NPY_HEADER (16u << 10)
 #endif
 /* Messages inside each other: protobuf's own limit. A subgraph of ONNX takes three. */
 #ifndef PTM_LIMIT_PROTOBUF_DEPTH
