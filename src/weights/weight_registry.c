@@ -8,6 +8,8 @@
 static const struct ptmi_weight_format *const formats[] = {
     &ptmi_format_safetensors,
     &ptmi_format_gguf,
+    &ptmi_format_npy,
+    &ptmi_format_npz,
     NULL,
 };
 
