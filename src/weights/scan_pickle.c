@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan_pickle.c - pickles judged: what they ask for, what they would call, and what no pickler
+ * writes. What stands at the beginning of a file is run first and taken for a pickle afterwards, by
+ * what it did; a stream goes on after STOP, as torch's legacy files do.
+ *
+ * The unpickler in C, which everybody uses, lets an argument run past the end of its frame where
+ * the one in Python and pickletools do not: https://github.com/python/cpython/issues/154848. The
+ * machine refuses that, and such a pickle is never clean; it is then read a second time without its
+ * frames, so that what is hidden behind them is told too.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/str.h"
+#include "scan_priv.h"
+
+/* Bytes looked at to tell text, opcodes that no accident makes, bytes read without frames. */
+#define TEXT_HEAD 4096
+#define SURE_OPS 8
+#define UNFRAMED ((uint64_t)64 << 20)
+
+PTM_DEFINE_CLEANUP(list_freep, struct ptmi_pk **, free)
+
+/* What a pickle did. */
+struct deeds {
+    bool asks; /* for globals that could be names */
+    bool acts; /* for something dangerous, or it calls or makes what it asks for */
+};
+
+static struct deeds deeds_of(const struct ptmi_scan *scan, const struct ptmi_pickle *pickle)
+{
+    const unsigned used = PTMI_USE_CALLED | PTMI_USE_NEW | PTMI_USE_BUILT;
+    struct deeds deeds = {0};
+    for (size_t i = 0; i < pickle->n_globals && !deeds.acts; i++) {
+        const struct ptmi_pk *node = pickle->globals[i].node;
+        if (!ptmi_policy_is_name(node->module, node->name)) continue;
+        deeds.asks = true;
+        deeds.acts = (node->uses & used) || ptmi_scan_trust(scan, node, NULL) == PTMI_DANGEROUS;
+    }
+    return deeds;
+}
+
+/* --- what is wrong with one --- */
+
+static ptm_rc tell_globals(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                           const struct ptmi_pickle *pickle, uint64_t base, struct ptm_err *err)
+{
+    for (size_t i = 0; i < pickle->n_globals; i++) {
+        const struct ptmi_pk_global *global = &pickle->globals[i];
+        /* What breaks off asks for whatever its bytes happen to say. */
+        if (!pickle->root && !ptmi_policy_is_name(global->node->module, global->node->name))
+            continue;
+        PTM_TRY(ptmi_scan_asks(scan, item, global->node, base + global->at, err));
+    }
+    return PTM_OK;
+}
+
+static ptm_rc tell_oddities(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                            const struct ptmi_pickle *pickle, struct ptm_err *err)
+{
+    static const struct {
+        unsigned odd;
+        const char *rule, *message;
+    } odds[] = {
+        {PTMI_PK_ODD_PROTO_AGAIN, "pickle-proto-again", "PROTO in the middle of a pickle"},
+        {PTMI_PK_ODD_PROTO_HIGH, "pickle-proto-high", "opcodes of a later protocol than it says"},
+        {PTMI_PK_ODD_EXT, "pickle-ext",
+         "asks for codes of the extension registry, which is none "
+         "of the file's: what they stand for cannot be said"},
+        {PTMI_PK_ODD_BUFFER, "pickle-buffer", "wants buffers that are not in the file"},
+        {PTMI_PK_ODD_STACK, "pickle-stack", "leaves objects behind that are not in its result"},
+        {PTMI_PK_ODD_MEMO_REUSE, "pickle-memo", "writes over an entry of its memo"},
+        {PTMI_PK_ODD_DUP_POP, "pickle-pop", "makes objects and drops them"},
+    };
+    for (size_t i = 0; i < sizeof odds / sizeof *odds; i++)
+        if (pickle->oddities & odds[i].odd)
+            PTM_TRY(ptmi_scan_found(scan, item, PTM_SUSPICIOUS, odds[i].rule,
+                                    (int64_t)pickle->begin, err, "%s", odds[i].message));
+    return PTM_OK;
+}
+
+static ptm_rc tell_computed(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                            const struct ptmi_pickle *pickle, struct ptm_err *err)
+{
+    for (size_t i = 0; i < pickle->n_calls; i++)
+        PTM_TRY(ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-call-computed",
+                                (int64_t)pickle->calls[i]->at, err,
+                                "calls or changes what it has computed: nobody can vouch for it"));
+    return PTM_OK;
+}
+
+/* --- calls of trusted callees, by a walk over all nodes --- */
+
+struct walk {
+    struct ptmi_pk **nodes; /* to be visited */
+    size_t n, cap;
+};
+
+static ptm_rc push(struct walk *walk, struct ptmi_pk *node, struct ptm_err *err)
+{
+    if (!node || node->mark) return PTM_OK;
+    node->mark = 1;
+    if (walk->n == walk->cap) {
+        size_t want = walk->cap ? 2 * walk->cap : 64;
+        struct ptmi_pk **bigger = realloc(walk->nodes, want * sizeof *bigger);
+        if (!bigger) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+        walk->nodes = bigger;
+        walk->cap = want;
+    }
+    walk->nodes[walk->n++] = node;
+    return PTM_OK;
+}
+
+static ptm_rc push_children(struct walk *walk, const struct ptmi_pk *node, struct ptm_err *err)
+{
+    for (uint64_t i = 0; i < node->n_items; i++) PTM_TRY(push(walk, node->items[i], err));
+    for (uint64_t i = 0; i < node->n_pairs; i++) PTM_TRY(push(walk, node->pairs[i], err));
+    PTM_TRY(push(walk, node->state, err));
+    if (node->kind != PTMI_PK_CALL && node->kind != PTMI_PK_NEW && node->kind != PTMI_PK_PERSID)
+        return PTM_OK;
+    if (node->kind != PTMI_PK_PERSID) PTM_TRY(push(walk, node->callee, err));
+    PTM_TRY(push(walk, node->args, err));
+    return node->kind == PTMI_PK_PERSID ? PTM_OK : push(walk, node->kwargs, err);
+}
+
+static ptm_rc tell_call(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                        const struct ptmi_pk *node, struct ptm_err *err)
+{
+    const char *why = NULL;
+    if ((node->kind != PTMI_PK_CALL && node->kind != PTMI_PK_NEW) ||
+        node->callee->kind != PTMI_PK_GLOBAL ||
+        ptmi_scan_trust(scan, node->callee, NULL) != PTMI_TRUSTED ||
+        ptmi_policy_call(node, &why) == PTMI_TRUSTED)
+        return PTM_OK;
+    return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-call", (int64_t)node->at, err,
+                           "calls %s.%s otherwise than it is meant: %s", node->callee->module,
+                           node->callee->name, why ? why : "");
+}
+
+static ptm_rc tell_calls(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                         const struct ptmi_pickle *pickle, struct ptm_err *err)
+{
+    struct walk walk = {0};
+    ptm_rc rc = push(&walk, pickle->root, err);
+    while (rc == PTM_OK && walk.n > 0) {
+        const struct ptmi_pk *node = walk.nodes[--walk.n];
+        rc = tell_call(scan, item, node, err);
+        if (rc == PTM_OK) rc = push_children(&walk, node, err);
+    }
+    free(walk.nodes);
+    return rc;
+}
+
+/* --- one that breaks off --- */
+
+/* A copy of [begin, begin + n) with every FRAME replaced by opcodes of the same length that do
+ * nothing; false in *out_any: it has none. */
+static ptm_rc unframed(struct ptmi_scan_item *item, uint64_t begin, uint8_t **out, uint64_t *out_n,
+                       struct ptm_err *err)
+{
+    static const char nothing[] = "K\x00\x30N0N0N0"; /* push, pop, .. */
+    uint64_t n = item->size - begin < UNFRAMED ? item->size - begin : UNFRAMED, pos = 0;
+    const uint8_t *data = item->data + begin;
+    *out = NULL;
+    while (ptmi_skim_frame(data, n, &pos)) {
+        if (!*out) {
+            *out = malloc((size_t)n);
+            if (!*out) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+            memcpy(*out, data, (size_t)n);
+        }
+        memcpy(*out + pos, nothing, 9);
+        pos += 9;
+    }
+    *out_n = n;
+    return PTM_OK;
+}
+
+/* Reads it again without frames; *end is raised to where that came. */
+static ptm_rc second_reading(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                             const struct ptmi_pickle *first, uint64_t *end, struct ptm_err *err)
+{
+    uint8_t *copy = NULL;
+    uint64_t n = 0;
+    struct ptm_err why = {0};
+    struct ptmi_pickle second = {0};
+    PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
+    PTM_TRY(unframed(item, first->begin, &copy, &n, err));
+    if (!copy) return PTM_OK;
+    PTM_TRY(ptmi_source_own(copy, (size_t)n, "pickle without frames", &source, err));
+    ptm_rc rc = ptmi_pickle_run(source, 0, n, NULL, &second, &why);
+    bool further = first->begin + second.end > *end;
+    if (rc == PTM_ENOMEM) {
+        if (err) *err = why;
+    } else {
+        rc = PTM_OK;
+    }
+    if (rc == PTM_OK && further) {
+        rc = ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-frame", (int64_t)*end, err,
+                             "its frames do not fit what is in them: readers in C go on here");
+        *end = first->begin + second.end;
+    }
+    if (rc == PTM_OK && further) rc = tell_globals(scan, item, &second, first->begin, err);
+    ptmi_pickle_clear(&second);
+    return rc;
+}
+
+/* --- judging --- */
+
+static bool is_magic(const struct ptmi_pk *root)
+{
+    static const char magic[] = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+    return root->kind == PTMI_PK_LONG && root->n == 10 && memcmp(root->bytes, magic, 10) == 0;
+}
+
+/* Everything there is to tell of a pickle; why: how it broke off, if it did. */
+static ptm_rc judge(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                    const struct ptmi_pickle *pickle, const struct ptm_err *why,
+                    struct ptm_err *err)
+{
+    uint64_t end = pickle->end;
+    PTM_TRY(tell_globals(scan, item, pickle, 0, err));
+    PTM_TRY(tell_oddities(scan, item, pickle, err));
+    PTM_TRY(tell_computed(scan, item, pickle, err));
+    if (pickle->root) {
+        PTM_TRY(tell_calls(scan, item, pickle, err));
+    } else {
+        PTM_TRY(ptmi_scan_failed(scan, item, "pickle-broken", (int64_t)end, why, err));
+        PTM_TRY(second_reading(scan, item, pickle, &end, err));
+    }
+    return ptmi_scan_nested(scan, item, pickle->begin, end, err);
+}
+
+static void fill_run(struct ptmi_scan_run *run, struct ptmi_pickle *pickle)
+{
+    run->stopped = pickle->root != NULL;
+    run->end = pickle->end;
+    run->number = -1;
+    run->magic = false;
+    if (!run->stopped) return;
+    run->magic = is_magic(pickle->root);
+    if (pickle->root->kind == PTMI_PK_INT) run->number = pickle->root->i;
+    if (!run->keep || !run->told) return;
+    *run->keep = *pickle;
+    *pickle = (struct ptmi_pickle){0};
+}
+
+/* Is what the machine went through a pickle at all? */
+typedef bool (*is_one_fn)(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                          const struct ptmi_pickle *pickle);
+
+static ptm_rc run_at(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
+                     is_one_fn is_one, struct ptmi_scan_run *run, struct ptm_err *err)
+{
+    struct ptmi_pickle pickle = {0};
+    struct ptm_err why = {0};
+    ptm_rc rc = ptmi_pickle_run(item->source, pos, item->size, NULL, &pickle, &why);
+    if (rc == PTM_ENOMEM || rc == PTM_ECANCELED || rc == PTM_EBUG) {
+        if (err) *err = why;
+        ptmi_pickle_clear(&pickle);
+        return rc;
+    }
+    run->told = is_one(scan, item, &pickle);
+    rc = run->told ? judge(scan, item, &pickle, &why, err) : PTM_OK;
+    fill_run(run, &pickle);
+    ptmi_pickle_clear(&pickle);
+    return rc;
+}
+
+/* --- what is taken for one --- */
+
+static bool has_proto(const struct ptmi_scan_item *item, uint64_t pos)
+{
+    return item->size - pos >= 2 && item->data[pos] == 0x80 && item->data[pos + 1] <= 5;
+}
+
+/* Text that is nobody's checkpoint: "certifi\nchardet\n" asks for a global, as the machine has it.
+ */
+static bool is_text(const struct ptmi_scan_item *item)
+{
+    if (item->place == PTMI_SCAN_TEXT) return true;
+    if (ptmi_scan_promises(item->name)) return false;
+    size_t n = item->size < TEXT_HEAD ? (size_t)item->size : TEXT_HEAD;
+    /* The last character may be cut. */
+    for (size_t cut = 0; cut < 4 && cut < n; cut++)
+        if (ptmi_str_is_text((const char *)item->data, n - cut)) return true;
+    return false;
+}
+
+/* Sound up to the end of the data: one that was cut off. */
+static bool is_cut(const struct ptmi_scan_item *item, uint64_t pos)
+{
+    uint64_t work = 0;
+    return ptmi_skim(item->data, item->size, &pos, &work) == PTMI_SKIM_CUT;
+}
+
+static bool always(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                   const struct ptmi_pickle *pickle)
+{
+    (void)scan;
+    (void)item;
+    (void)pickle;
+    return true;
+}
+
+static bool first_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                         const struct ptmi_pickle *pickle)
+{
+    struct deeds deeds = deeds_of(scan, pickle);
+    bool stopped = pickle->root != NULL, whole = stopped && pickle->end == item->size;
+    bool proto = has_proto(item, pickle->begin);
+    if (item->place == PTMI_SCAN_FILE && ptmi_scan_promises(item->name)) {
+        /* Named like one: it is one unless its first byte says otherwise. */
+        if (deeds.asks || stopped || pickle->n_ops > 0 || proto) return true;
+    }
+    if (is_text(item)) return deeds.acts;
+    if (deeds.asks) return true;
+    if (item->place == PTMI_SCAN_RECORD) return proto && whole;
+    if (stopped) return whole || proto;
+    return proto && (pickle->n_ops >= SURE_OPS || is_cut(item, pickle->begin));
+}
+
+static bool next_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                        const struct ptmi_pickle *pickle)
+{
+    return pickle->root || has_proto(item, pickle->begin) || deeds_of(scan, pickle).asks;
+}
+
+static bool hidden_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                          const struct ptmi_pickle *pickle)
+{
+    (void)item;
+    return deeds_of(scan, pickle).asks;
+}
+
+ptm_rc ptmi_scan_pickle(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
+                        struct ptmi_scan_run *run, struct ptm_err *err)
+{
+    return run_at(scan, item, pos, always, run, err);
+}
+
+ptm_rc ptmi_scan_hidden_pickle(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
+                               uint64_t *out_next, struct ptm_err *err)
+{
+    struct ptmi_scan_run run = {0};
+    PTM_TRY(run_at(scan, item, pos, hidden_is_one, &run, err));
+    scan->search_work += (run.end - pos) / 16;
+    *out_next = pos + 1;
+    if (!run.told) return PTM_OK;
+    if (run.stopped) *out_next = run.end;
+    return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "embedded-pickle", (int64_t)pos, err,
+                           "a pickle in the middle of other data, %s",
+                           run.stopped ? "whole" : "broken off");
+}
+
+/* --- one after another --- */
+
+/* What stands after one another from the beginning of an item on. */
+struct stream {
+    uint64_t pos;       /* where the next would begin */
+    uint64_t first_end; /* behind the first */
+    size_t n;
+    bool magic;  /* the first is torch's magic number .. */
+    bool legacy; /* .. or the second torch's protocol version */
+};
+
+static ptm_rc read_stream(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                          struct stream *stream, struct ptm_err *err)
+{
+    struct ptmi_scan_run run = {.keep = item->keep};
+    while (stream->pos < item->size && !(stream->legacy && stream->n == 5)) {
+        PTM_TRY(ptmi_scan_goes_on(scan, err));
+        is_one_fn is_one = stream->n == 0 ? first_is_one : next_is_one;
+        PTM_TRY(run_at(scan, item, stream->pos, is_one, &run, err));
+        run.keep = NULL;
+        if (!run.told) return PTM_OK;
+        item->is_pickle = true;
+        if (!run.stopped) {
+            stream->n++;
+            return PTM_OK; /* what follows is searched from its beginning on */
+        }
+        stream->pos = run.end;
+        if (stream->n == 0) {
+            stream->first_end = run.end;
+            stream->magic = stream->legacy = run.magic;
+        }
+        if (stream->n == 1 && run.number == 1001) stream->legacy = true;
+        if (++stream->n >= PTM_LIMIT_SCAN_PICKLES)
+            return ptmi_scan_found(scan, item, PTM_UNREADABLE, "limit", (int64_t)run.end, err,
+                                   "more than %d pickles one after another",
+                                   PTM_LIMIT_SCAN_PICKLES);
+    }
+    return PTM_OK;
+}
+
+static ptm_rc tell_legacy(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                          const struct stream *stream, struct ptm_err *err)
+{
+    item->format = "pytorch-legacy";
+    if (!stream->magic)
+        PTM_TRY(ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "torch-magic", 0, err,
+                                "torch's magic number is computed, or another one"));
+    if (stream->n < 5)
+        return ptmi_scan_found(scan, item, PTM_UNREADABLE, "torch-legacy", (int64_t)stream->pos,
+                               err, "%zu pickles of a torch file, which has five", stream->n);
+    return stream->magic ? ptmi_scan_whole(scan, item, err) : PTM_OK;
+}
+
+static ptm_rc tell_stream(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                          const struct stream *stream, struct ptm_err *err)
+{
+    if (stream->legacy) return tell_legacy(scan, item, stream, err);
+    item->format = "pickle";
+    if (stream->first_end == 0 || stream->first_end == item->size) return PTM_OK;
+    return ptmi_scan_found(
+        scan, item, PTM_SUSPICIOUS, "pickle-trailing", (int64_t)stream->first_end, err,
+        "%" PRIu64 " bytes after the end of the pickle%s", item->size - stream->first_end,
+        stream->n > 1 ? ", another pickle among them" : "");
+}
+
+ptm_rc ptmi_scan_pickles(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t begin,
+                         struct ptm_err *err)
+{
+    struct stream stream = {.pos = begin};
+    PTM_TRY(read_stream(scan, item, &stream, err));
+    if (item->is_pickle) PTM_TRY(tell_stream(scan, item, &stream, err));
+    if (stream.pos == item->size) return PTM_OK;
+    /* A broken one was told: search behind its first byte. */
+    bool broken = item->is_pickle && !stream.legacy && stream.first_end == 0;
+    return ptmi_scan_search(scan, item, broken ? stream.pos + 1 : stream.pos, item->size, err);
+}
