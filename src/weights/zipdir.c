@@ -325,8 +325,8 @@ static const char *odd_name(const struct ptmi_zip_member *member)
     if (odd) return odd;
     if ((member->flags & PTMI_ZIP_FLAG_UTF8) && !ptmi_str_is_utf8(member->name, member->name_len))
         return "has a name that is not the UTF-8 it says";
-    /* An empty deflate stream takes two bytes. */
-    if (member->is_dir && (member->size > 0 || member->packed > 2))
+    /* An empty deflate stream takes two bytes, or five as a stored block. */
+    if (member->is_dir && (member->size > 0 || member->packed > 5))
         return "is a folder that has bytes";
     return NULL;
 }
