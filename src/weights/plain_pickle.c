@@ -41,21 +41,18 @@ static ptm_rc open_pickle(struct ptm_weights *weights, ptmi_source *source, stru
  * opcode after it, or a global. */
 static bool is_old(const struct ptmi_probe *probe)
 {
-    static const char *const begins[] = {
-        "(dp",
-        "(lp",
-        "}q\x00",
-        "]q\x00",
-        "(d",
-        "ccopy_reg\n_reconstructor\n",
-        "ccollections\n",
-        "cnumpy.core.multiarray\n",
-        "cnumpy._core.multiarray\n",
-    };
-    static const size_t lengths[] = {3, 3, 3, 3, 2, 25, 13, 23, 24};
-    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
-        if (probe->head_len >= lengths[i] && memcmp(probe->head, begins[i], lengths[i]) == 0)
-            return true;
+    static const char *const begins[] = {"(dp",
+                                         "(lp",
+                                         "}q",
+                                         "]q",
+                                         "ccopy_reg\n_reconstructor\n",
+                                         "ccollections\n",
+                                         "cnumpy.core.multiarray\n",
+                                         "cnumpy._core.multiarray\n"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        size_t len = strlen(begins[i]);
+        if (probe->head_len >= len && memcmp(probe->head, begins[i], len) == 0) return true;
+    }
     return false;
 }
 

@@ -29,6 +29,9 @@ static const uint8_t magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 
 /* The same as protocols 0 and 1 have it. */
 static const char magic_text[] = "L119547037146038801333356L\n.";
 #define PROTOCOL 1001
+/* Bytes of streams inside pickles that are read in any file: of a small one that was deflated come
+ * more than it has. */
+#define NESTED_ANYWAY (16u << 20)
 
 /* One stream while it is read. */
 struct stream {
@@ -226,61 +229,54 @@ static ptm_rc add_storage(struct stream *stream, struct ptmi_pt_storage *storage
     return ptmi_weights_add_storage(stream->weights, &added, &from, &storage->index, err);
 }
 
-/* Views of storages are of a time when torch's storages could be parts of others. */
-static ptm_rc check_view(const struct stream *stream, const struct ptmi_pk *id,
-                         const struct ptmi_storage_id *read, struct ptm_err *err)
-{
-    int64_t end;
-    if (read->view_offset >= 0 && read->view_numel >= 0 &&
-        !__builtin_add_overflow(read->view_offset, read->view_numel, &end) && end <= read->numel)
-        return PTM_OK;
-    return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": a view that leaves storage %s",
-                       ptmi_source_name(stream->source), id->at, read->key);
-}
-
 static ptm_rc look_up(void *arg, const struct ptmi_pk *id, size_t *out, ptm_dtype *out_element,
                       int64_t *out_offset, struct ptm_err *err)
 {
     struct stream *stream = arg;
     struct ptmi_storage_id read = {0};
     PTM_TRY(ptmi_storage_id_read(stream->weights, id, &read, err));
-    if (read.has_view) PTM_TRY(check_view(stream, id, &read, err));
     struct ptmi_pt_storage *storage = ptmi_pt_storages_find(&stream->storages, read.key);
     PTM_ASSERT(storage, err); /* all ids were collected */
     if (storage->index == PTM_NO_STORAGE) PTM_TRY(add_storage(stream, storage, err));
     *out = storage->index;
     *out_element = read.element;
+    /* Storages were parts of others once; the part lies inside, as was checked. */
     *out_offset = read.has_view ? read.view_offset : 0;
     return PTM_OK;
 }
 
 /* --- streams inside pickles --- */
 
+/*
+ * One stream's bytes may be referred to any number of times, and each time be read anew: in all no
+ * more is read than a file of streams inside each other can honestly hold.
+ */
+static ptm_rc spend(struct ptm_weights *weights, ptmi_source *source, struct ptm_err *err)
+{
+    uint64_t most = ptmi_source_size(weights->source) * PTM_LIMIT_ARCHIVE_DEPTH + NESTED_ANYWAY;
+    weights->nested_bytes += ptmi_source_size(source);
+    if (weights->nested < PTM_LIMIT_ARCHIVE_DEPTH && weights->nested_bytes <= most) return PTM_OK;
+    return ptm_err_set(err, PTM_ELIMIT, "%s: more checkpoints inside each other than %d deep",
+                       ptmi_source_name(source), PTM_LIMIT_ARCHIVE_DEPTH);
+}
+
+static ptm_rc read_nested(struct stream *stream, const struct ptm_value **out, struct ptm_err *err)
+{
+    const struct ptmi_storage_lookup lookup = {.storage = look_up, .arg = stream};
+    const char *order;
+    PTM_TRY(read_stream(stream, &order, err));
+    return ptmi_torch_objects_value(stream->weights, &stream->object, &lookup, out, err);
+}
+
 ptm_rc ptmi_legacy_nested(struct ptm_weights *weights, ptmi_source *source,
                           const struct ptm_value **out, struct ptm_err *err)
 {
     PTM_AUTO(stream_clear) struct stream stream = {.weights = weights, .source = source};
-    const char *order;
-    PTM_TRY(read_stream(&stream, &order, err));
-    const struct ptmi_storage_lookup lookup = {.storage = look_up, .arg = &stream};
-    return ptmi_torch_objects_value(weights, &stream.object, &lookup, out, err);
-}
-
-ptm_rc ptmi_legacy_nested_storage(struct ptm_weights *weights, ptmi_source *source, size_t *out,
-                                  ptm_dtype *out_element, struct ptm_err *err)
-{
-    PTM_AUTO(stream_clear) struct stream stream = {.weights = weights, .source = source};
-    int64_t offset = 0;
-    const char *order;
-    PTM_TRY(read_stream(&stream, &order, err));
-    const struct ptmi_pk *root = stream.object.root;
-    if (root->kind != PTMI_PK_PERSID || !ptmi_pt_id_is(root->args, "storage"))
-        return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": a storage is wanted here",
-                           ptmi_source_name(source), root->at);
-    PTM_TRY(look_up(&stream, root->args, out, out_element, &offset, err));
-    if (offset == 0) return PTM_OK;
-    return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": a view in place of a storage",
-                       ptmi_source_name(source), root->at);
+    PTM_TRY(spend(weights, source, err));
+    weights->nested++;
+    ptm_rc rc = read_nested(&stream, out, err);
+    weights->nested--;
+    return rc;
 }
 
 /* --- the format --- */
@@ -289,16 +285,13 @@ ptm_rc ptmi_legacy_nested_storage(struct ptm_weights *weights, ptmi_source *sour
 static int probe(const struct ptmi_probe *probe)
 {
     const uint8_t *p = probe->head;
-    size_t at = 2;
-    if (probe->head_len >= sizeof magic_text - 1 &&
-        memcmp(p, magic_text, sizeof magic_text - 1) == 0)
+    size_t len = probe->head_len, at = 2;
+    if (len >= sizeof magic_text - 1 && memcmp(p, magic_text, sizeof magic_text - 1) == 0)
         return 100;
-    if (probe->head_len < 32 || p[0] != 0x80) return 0;
+    if (len < 3 || p[0] != 0x80) return 0;
     if (p[1] >= 4 && p[2] == 0x95) at += 9;
-    return p[at] == 0x8a && p[at + 1] == sizeof magic &&
-                   memcmp(p + at + 2, magic, sizeof magic) == 0
-               ? 100
-               : 0;
+    if (len < at + 2 + sizeof magic || p[at] != 0x8a || p[at + 1] != sizeof magic) return 0;
+    return memcmp(p + at + 2, magic, sizeof magic) == 0 ? 100 : 0;
 }
 
 static ptm_rc open_legacy(struct ptm_weights *weights, ptmi_source *source, struct ptm_err *err)

@@ -68,14 +68,9 @@ PTM_MUST_USE ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights,
                                              size_t *out, struct ptm_err *err);
 /* pt_legacy.c: the legacy stream inside bytes (torch.storage._load_from_bytes): its root's value as
  * ptmi_torch_objects_value() makes it, tensors not yet listed. A root that is a storage is a tensor
- * of one dimension. torch_calls.c counts how deep streams nest, and their bytes. */
+ * of one dimension. It counts how deep streams nest, and their bytes: PTM_ELIMIT. */
 PTM_MUST_USE ptm_rc ptmi_legacy_nested(struct ptm_weights *weights, ptmi_source *source,
                                        const struct ptm_value **out, struct ptm_err *err);
-/* The same where the stream's object is a storage (what a storage's own __reduce__ writes): out as
- * of ptmi_storage_lookup. PTM_EFORMAT when it is none. */
-PTM_MUST_USE ptm_rc ptmi_legacy_nested_storage(struct ptm_weights *weights, ptmi_source *source,
-                                               size_t *out, ptm_dtype *out_element,
-                                               struct ptm_err *err);
 /* NumPy's type strings: "<f4", "|b1", ">i8". PTM_EUNSUPPORTED names others ("object" too). */
 PTM_MUST_USE ptm_rc ptmi_numpy_dtype(const char *descr, ptm_dtype *out, bool *out_big_endian,
                                      struct ptm_err *err);

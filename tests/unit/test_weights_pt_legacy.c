@@ -143,7 +143,10 @@ static void test_weights_pt_legacy__reads_views_of_storages(void **state)
     static const struct {
         int32_t offset;
         const char *refused;
-    } cases[] = {{2, NULL}, {-1, ""}, {3, "leaves storage 0"}, {9, "leaves storage 0"}};
+    } cases[] = {{2, NULL},
+                 {-1, ""},
+                 {3, "the view leaves its storage"},
+                 {9, "the view leaves its storage"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bytes file = {0}, storage = {0};

@@ -83,7 +83,7 @@ static void test_weights_pt_tar__refuses_wrong_tensors(void **state)
         {7, 4, 65, "too many dimensions"},
         {7, 4, -1, "too many dimensions"},
         {7, 4, 2, ""},
-        {7, 4, 0, "data after the last entry"},
+        {7, 4, 0, ""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
