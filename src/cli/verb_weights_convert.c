@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_weights_convert.c - `ptm weights convert IN OUT.safetensors`. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "../base/arena.h"
 #include "../base/auto.h"
@@ -98,6 +99,11 @@ static ptm_rc convert(struct conversion *conversion, struct ptm_err *err)
                                        ptm_weights_bytes(weights));
     ptm_rc rc = ptm_weights_convert(cli->ctx, weights, conversion->out, &opts, &report, err);
     ptmi_task_end(cli->ctx, conversion->task, rc);
+    if (rc == PTM_EEXIST) {
+        char why[PTM_ERR_MSG_MAX];
+        snprintf(why, sizeof why, "%s", err->msg);
+        return ptm_err_set(err, rc, "%s; --force replaces it", why);
+    }
     if (rc < 0) return rc;
     if (conversion->incomplete) return ptm_err_set(err, PTM_ENOMEM, "list of what was left out");
     if (ptmi_cli_json(cli)) return print_json(conversion, &report, err);

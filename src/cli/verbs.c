@@ -166,7 +166,6 @@ static const struct ptmi_verb table[] = {
         .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
         .run = ptmi_verb_weights_ls,
     },
-#ifdef PTMI_SOON
     {
         .name = "weights convert",
         .operands = "FILE|URL OUT.safetensors",
@@ -208,7 +207,6 @@ static const struct ptmi_verb table[] = {
         .flags = PTMI_VERB_FILES,
         .run = ptmi_verb_weights_scan,
     },
-#endif
     {
         .heading = "Single steps of a harvest",
         .name = "setup",

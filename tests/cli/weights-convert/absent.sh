@@ -1,0 +1,1 @@
+ptm weights convert absent.pt b.safetensors; s=$?; ls; exit $s

@@ -1,0 +1,1 @@
+ptm weights convert a b --shard-size many

@@ -1,0 +1,1 @@
+ptm weights convert a.safetensors https://example.org/b.safetensors

@@ -1,0 +1,1 @@
+mkdir d; echo text >d/x; ptm weights ls d

@@ -1,0 +1,2 @@
+. "$PROJECT/tests/cli/checkpoints.sh"
+two_tensors model.safetensors; npy x.npy; ptm weights ls --json model.safetensors x.npy

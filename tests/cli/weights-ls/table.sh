@@ -1,0 +1,2 @@
+. "$PROJECT/tests/cli/checkpoints.sh"
+two_tensors model.safetensors; ptm weights ls model.safetensors

@@ -1,0 +1,1 @@
+ptm help weights scna

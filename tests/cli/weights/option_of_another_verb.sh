@@ -1,0 +1,1 @@
+ptm weights --top 5 ls x

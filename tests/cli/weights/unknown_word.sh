@@ -1,0 +1,1 @@
+ptm weights "$(printf "\033[31mfrobnicate")"
