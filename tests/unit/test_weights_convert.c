@@ -359,8 +359,7 @@ static void test_weights_convert__changed_values_are_written(void **state)
     PTM_AUTO(closep) ptm_weights *weights = new_weights();
     size_t storage = add_bytes(weights, zeros, 100000, false);
     add(weights, "x", VIEW(PTM_UINT8, storage, 0, 1, DIMS(100000), NULL));
-    PTM_AUTO(closep)
-    ptm_weights *first = convert_to(weights, unit_path(tmp.path, "1"), NULL, NULL);
+    ptm_weights_close(convert_to(weights, unit_path(tmp.path, "1"), NULL, NULL));
     struct ptm_weights_opts opts = PTM_WEIGHTS_OPTS_INIT;
     opts.writable = true;
     PTM_AUTO(closep) ptm_weights *open = NULL;
