@@ -33,20 +33,25 @@ void ptmi_scan_unpacked(struct ptmi_scan *scan, uint64_t bytes)
 
 /* --- compressed streams --- */
 
-/* "model.pt.gz" is a packed "model.pt"; of other names the way of packing is all there is. */
-static void inner_name(const struct ptmi_scan_item *item, const char *kind,
+/* "model.pt.gz" is a packed "model.pt"; of other names the way of packing is all there is: false.
+ */
+static bool inner_name(const struct ptmi_scan_item *item, const char *kind,
                        char out[PTM_LIMIT_NAME])
 {
     static const char *const suffixes[] = {".gz",  ".bz2",  ".xz",   ".zst",
                                            ".lz4", ".lzma", ".zlib", ".z"};
     size_t len = strlen(item->name);
+    bool packed = false;
     snprintf(out, PTM_LIMIT_NAME, "%s", kind);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         size_t n = strlen(suffixes[i]);
-        if (len > n && len - n < PTM_LIMIT_NAME &&
-            ptmi_str_eq_nocase(item->name + len - n, suffixes[i]))
-            snprintf(out, PTM_LIMIT_NAME, "%.*s", (int)(len - n), item->name);
+        if (len <= n || len - n >= PTM_LIMIT_NAME ||
+            !ptmi_str_eq_nocase(item->name + len - n, suffixes[i]))
+            continue;
+        snprintf(out, PTM_LIMIT_NAME, "%.*s", (int)(len - n), item->name);
+        packed = true;
     }
+    return packed;
 }
 
 /* Some of them have next to no magic number: what does not unpack is none. */
@@ -63,8 +68,9 @@ ptm_rc ptmi_scan_compressed(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     char name[PTM_LIMIT_NAME];
     uint64_t next = 0;
     uint64_t max = scan->may_unpack < PTM_LIMIT_INFLATED ? scan->may_unpack : PTM_LIMIT_INFLATED;
-    ptm_rc rc = ptmi_unpack(item->source, max, &source, &why);
-    *out_is = rc == PTM_OK || rc == PTM_ELIMIT || rc == PTM_ENOMEM || is_sure(kind);
+    ptm_rc rc = ptmi_unpack_stream(item->source, max, &source, &why);
+    bool named = inner_name(item, kind, name);
+    *out_is = rc == PTM_OK || rc == PTM_ELIMIT || rc == PTM_ENOMEM || named || is_sure(kind);
     if (!*out_is) return PTM_OK;
     item->format = kind;
     PTM_TRY(ptmi_scan_hidden_pickle(scan, item, 0, &next, err));
@@ -73,7 +79,6 @@ ptm_rc ptmi_scan_compressed(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         return ptmi_scan_search(scan, item, 0, item->size, err);
     }
     ptmi_scan_unpacked(scan, ptmi_source_size(source));
-    inner_name(item, kind, name);
     struct ptmi_scan_item inside = {.source = source, .name = name};
     return ptmi_scan_inside(scan, item, kind, &inside, err);
 }

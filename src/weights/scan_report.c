@@ -119,7 +119,9 @@ ptmi_trust ptmi_scan_trust(const struct ptmi_scan *scan, const struct ptmi_pk *g
     /* A name that is cut, or shown otherwise than it is, is not what the user allowed. */
     size_t module = strlen(global->module), rest = strlen(global->name);
     if (module + 1 + rest >= sizeof name) return trust;
-    snprintf(name, sizeof name, "%s.%s", global->module, global->name);
+    memcpy(name, global->module, module);
+    name[module] = '.';
+    memcpy(name + module + 1, global->name, rest + 1);
     for (size_t i = 0; i < scan->opts.n_allow; i++)
         if (allows(scan->opts.allow[i], name)) return PTMI_TRUSTED;
     return trust;

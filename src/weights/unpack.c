@@ -53,16 +53,16 @@ static const struct kind {
     const char *name;
     const char *magic;
     size_t magic_len;
-    int (*filter)(struct archive *archive);
+    int filter; /* libarchive's code */
     inflater inflate;
 } kinds[] = {
-    {"gzip", "\x1f\x8b\x08", 3, NULL, libdeflate_gzip_decompress_ex},
-    {"bzip2", "BZh", 3, archive_read_support_filter_bzip2, NULL},
-    {"xz", "\xfd\x37zXZ\0", 6, archive_read_support_filter_xz, NULL},
-    {"zstd", "\x28\xb5\x2f\xfd", 4, archive_read_support_filter_zstd, NULL},
-    {"lz4", "\x04\x22\x4d\x18", 4, archive_read_support_filter_lz4, NULL},
-    {"lzma", NULL, 0, archive_read_support_filter_lzma, NULL},
-    {"zlib", NULL, 0, NULL, libdeflate_zlib_decompress_ex},
+    {"gzip", "\x1f\x8b\x08", 3, 0, libdeflate_gzip_decompress_ex},
+    {"bzip2", "BZh", 3, ARCHIVE_FILTER_BZIP2, NULL},
+    {"xz", "\xfd\x37zXZ\0", 6, ARCHIVE_FILTER_XZ, NULL},
+    {"zstd", "\x28\xb5\x2f\xfd", 4, ARCHIVE_FILTER_ZSTD, NULL},
+    {"lz4", "\x04\x22\x4d\x18", 4, ARCHIVE_FILTER_LZ4, NULL},
+    {"lzma", NULL, 0, ARCHIVE_FILTER_LZMA, NULL},
+    {"zlib", NULL, 0, 0, libdeflate_zlib_decompress_ex},
 };
 
 /* A block of bzip2, or its end: the digits of pi, or of its root. */
@@ -78,7 +78,7 @@ static bool is_kind(const struct kind *kind, const uint8_t *head, size_t len)
     if (strcmp(kind->name, "lzma") == 0) return is_lzma(head, len);
     if (strcmp(kind->name, "zlib") == 0) return is_zlib(head, len);
     if (!starts(head, len, kind->magic, kind->magic_len)) return false;
-    return kind->filter != archive_read_support_filter_bzip2 || is_bzip2_block(head, len);
+    return kind->filter != ARCHIVE_FILTER_BZIP2 || is_bzip2_block(head, len);
 }
 
 static const struct kind *find_kind(const uint8_t *head, size_t len)
@@ -206,10 +206,10 @@ static ptm_rc archive_failed(struct archive *archive, const char *name, struct p
 static ptm_rc open_stream(struct archive *archive, const struct kind *kind, const uint8_t *packed,
                           size_t len, const char *name, struct ptm_err *err)
 {
-    /* A warning means that a program would be started. */
+    /* Appended, so that it is not left out where the first bytes are few, nor used again on what
+     * comes out. A warning means that a program would be started. */
     if (archive_read_support_format_raw(archive) != ARCHIVE_OK ||
-        archive_read_support_format_empty(archive) != ARCHIVE_OK ||
-        kind->filter(archive) != ARCHIVE_OK)
+        archive_read_append_filter(archive, kind->filter) != ARCHIVE_OK)
         return ptm_err_set(err, PTM_EUNSUPPORTED,
                            "%s: compressed by %s, which this build cannot unpack", name,
                            kind->name);
@@ -226,8 +226,9 @@ static ptm_rc unpack_stream(const struct kind *kind, const uint8_t *packed, size
     if (!archive) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", output->name);
     PTM_TRY(open_stream(archive, kind, packed, len, output->name, err));
     int status = archive_read_next_header(archive, &entry);
-    if (status == ARCHIVE_EOF) return PTM_OK;
-    if (status != ARCHIVE_OK) return archive_failed(archive, output->name, err);
+    /* An empty stream and one that is damaged from the start are one to libarchive. */
+    if (status != ARCHIVE_OK)
+        return ptm_err_set(err, PTM_EFORMAT, "%s: nothing in it, or damaged data", output->name);
     for (;;) {
         if (output->len == output->cap) PTM_TRY(output_grow(output, err));
         la_ssize_t got =
@@ -243,7 +244,7 @@ static ptm_rc unpack_stream(const struct kind *kind, const uint8_t *packed, size
 
 /* --- all of it --- */
 
-ptm_rc ptmi_unpack(ptmi_source *source, uint64_t max, ptmi_source **out, struct ptm_err *err)
+ptm_rc ptmi_unpack_stream(ptmi_source *source, uint64_t max, ptmi_source **out, struct ptm_err *err)
 {
     const uint8_t *packed = NULL;
     const char *name = ptmi_source_name(source);

@@ -6,10 +6,14 @@
 
 /* One line a format; where two are as sure of a file, the first is taken. */
 static const struct ptmi_weight_format *const formats[] = {
+    &ptmi_format_pt_zip,
+    &ptmi_format_pt_legacy,
+    &ptmi_format_pt_tar,
     &ptmi_format_safetensors,
     &ptmi_format_gguf,
     &ptmi_format_npy,
     &ptmi_format_npz,
+    &ptmi_format_pickle,
     NULL,
 };
 
