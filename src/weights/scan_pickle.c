@@ -312,8 +312,8 @@ static bool first_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_it
     bool stopped = pickle->root != NULL, whole = stopped && pickle->end == item->size;
     bool proto = has_proto(item, pickle->begin);
     if (item->place == PTMI_SCAN_FILE && ptmi_scan_promises(item->name)) {
-        /* Named like one: it is one unless its first byte says otherwise. */
-        if (deeds.asks || stopped || pickle->n_ops > 0 || proto) return true;
+        /* Named like one: it is one unless its first opcode says otherwise. */
+        if (deeds.asks || stopped || pickle->n_ops > 1 || proto) return true;
     }
     if (is_text(item)) return deeds.acts;
     if (deeds.asks) return true;
