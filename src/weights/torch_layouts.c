@@ -118,8 +118,11 @@ static ptm_rc per_channel(struct ptmi_objects *o, const struct ptmi_call *call,
     PTM_TRY(parts_alloc(o, tensor, 2, &parts, err));
     PTM_TRY(channel_part(o, PTMI_ARG(call, "scales", items[1]), floats ? PTM_FLOAT32 : PTM_FLOAT64,
                          tensor->shape[axis], &parts[0], err));
-    return channel_part(o, PTMI_ARG(call, "zero_points", items[2]),
-                        floats ? PTM_FLOAT32 : PTM_INT64, tensor->shape[axis], &parts[1], err);
+    PTM_TRY(channel_part(o, PTMI_ARG(call, "zero_points", items[2]),
+                         floats ? PTM_FLOAT32 : PTM_INT64, tensor->shape[axis], &parts[1], err));
+    /* torch saves both schemes under one name, and tells them apart by this. */
+    if (parts[1].dtype <= PTM_BFLOAT16) tensor->qscheme = PTM_PER_CHANNEL_AFFINE_FLOAT_QPARAMS;
+    return PTM_OK;
 }
 
 static ptm_rc quantizer(struct ptmi_objects *o, const struct ptmi_call *call,
