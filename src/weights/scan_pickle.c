@@ -131,8 +131,11 @@ static ptm_rc tell_call(struct ptmi_scan *scan, struct ptmi_scan_item *item,
 {
     const char *why = NULL;
     if ((node->kind != PTMI_PK_CALL && node->kind != PTMI_PK_NEW) ||
-        node->callee->kind != PTMI_PK_GLOBAL ||
-        ptmi_scan_trust(scan, node->callee, NULL) != PTMI_TRUSTED ||
+        node->callee->kind != PTMI_PK_GLOBAL)
+        return PTM_OK;
+    /* Of what only the user vouches for nobody knows how it is meant to be called. */
+    const struct ptmi_pk *callee = node->callee;
+    if (ptmi_policy_global(callee->module, callee->name, callee->uses, NULL) != PTMI_TRUSTED ||
         ptmi_policy_call(node, &why) == PTMI_TRUSTED)
         return PTM_OK;
     return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-call", (int64_t)node->at, err,
