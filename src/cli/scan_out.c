@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../base/str.h"
 
@@ -26,16 +27,18 @@ static void print_verdict(struct ptmi_out *out, ptm_verdict verdict)
                     ptm_verdict_name(verdict), ptmi_out_code(out->colors_out, PTMI_PLAIN));
 }
 
-/* "  dangerous pickle-global: MESSAGE (os.system; byte 17 of archive/data.pkl)" */
+/* "  dangerous pickle-global: MESSAGE (byte 17 of archive/data.pkl)", with the global in front
+ * where the message does not name it. */
 static void print_finding(struct ptmi_out *out, const struct ptm_finding *finding)
 {
     char text[1000];
     const char *between = " (";
+    bool global = finding->global && !strstr(finding->message, finding->global);
     ptmi_out_printf(out, "  ");
     print_verdict(out, finding->severity);
     ptmi_out_printf(out, " %s: %s", finding->rule,
                     ptmi_str_printable(text, sizeof text, finding->message));
-    if (finding->global) {
+    if (global) {
         ptmi_out_printf(out, "%s%s", between,
                         ptmi_str_printable(text, sizeof text, finding->global));
         between = "; ";
@@ -45,7 +48,7 @@ static void print_finding(struct ptmi_out *out, const struct ptm_finding *findin
     if (finding->member)
         ptmi_out_printf(out, "%s%s", finding->offset >= 0 ? " of " : "in ",
                         ptmi_str_printable(text, sizeof text, finding->member));
-    if (finding->global || finding->member || finding->offset >= 0) ptmi_out_printf(out, ")");
+    if (global || finding->member || finding->offset >= 0) ptmi_out_printf(out, ")");
     ptmi_out_printf(out, "\n");
 }
 

@@ -16,3 +16,7 @@ npy() { # npy FILE: int16, shape (2, 3), in Fortran order
     printf '\223NUMPY\1\0v\0%-117s\n' "{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }" >"$1"
     printf '\1\0\2\0\3\0\4\0\5\0\6\0' >>"$1"
 }
+
+calls() { # calls MODULE NAME: a pickle that calls it without arguments
+    printf 'c%s\n%s\n(tR.' "$1" "$2"
+}

@@ -1,0 +1,1 @@
+ptm weights scan -j 0 x

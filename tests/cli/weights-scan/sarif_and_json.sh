@@ -1,0 +1,1 @@
+ptm weights scan --sarif --json x

@@ -1,0 +1,1 @@
+ptm weights scan https://example.org/x.pt
