@@ -59,12 +59,11 @@ class Maker:
         shape = tuple(tensor.shape[i] for i in range(tensor.n_dims))
         if tensor.nbytes == 0:
             return numpy.empty(shape, numpy.float32 if widen else dtype)
-        buffer, address, big_endian = self.handle.storage(tensor.storage)
-        aligned = (address + tensor.byte_offset) % dtype.alignment == 0
-        if big_endian or not aligned:
+        if tensor.byte_offset % dtype.alignment:  # between two elements of its storage
             array = numpy.frombuffer(self.handle.read(tensor), dtype).reshape(shape)
         else:
-            strides = None
+            unit = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+            buffer, strides = self.handle.elements(tensor.storage, unit), None
             if tensor.stride != ffi.NULL:
                 strides = tuple(tensor.stride[i] * dtype.itemsize for i in range(tensor.n_dims))
             array = numpy.ndarray(shape, dtype, buffer, tensor.byte_offset, strides)

@@ -2,7 +2,6 @@
 """Tensors as torch's own: one storage over the mapped bytes for all views of it, as torch.load makes them, without a copy."""
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import torch
@@ -39,23 +38,11 @@ class Maker:
             raise UnsupportedError(f"tensor {text(tensor.name)}: torch {torch.__version__} has no dtype {name}", "unsupported")
         return found
 
-    def storage(self, tensor: Any, unit: int) -> Any:
-        """The storage a tensor is a view of, at the place map_location says. unit: bytes of an element, for alignment and byte order;
-        tensors of one storage share it."""
-        number = tensor.storage
-        buffer, address, big_endian = self.handle.storage(number)
-        swap = unit if big_endian != (sys.byteorder == "big") else 1
-        key = (number, swap, address % unit != 0)
+    def storage(self, number: int, unit: int) -> Any:
+        """The storage a tensor is a view of, at the place map_location says; one for all views whose elements are alike."""
+        data = self.handle.elements(number, unit)
+        key = (number, id(data))
         if key not in self.storages:
-            data = buffer
-            if swap > 1:
-                data = bytearray(buffer)
-                usable = len(data) // swap * swap
-                for i in range(swap // 2):
-                    j = swap - 1 - i
-                    data[i:usable:swap], data[j:usable:swap] = data[j:usable:swap], data[i:usable:swap]
-            elif address % unit != 0:
-                data = bytearray(buffer)
             self.storages[key] = self.restore(_untyped(data), self.handle.device(number))
         return self.storages[key]
 
@@ -70,7 +57,7 @@ class Maker:
         if tensor.byte_offset % info.bytes:  # between two elements of its own storage: a copy has a storage of its own
             storage, offset, stride = self.restore(_untyped(self.handle.read(tensor)), self.handle.device(tensor.storage)), 0, _contiguous(shape)
         else:
-            storage, offset = self.storage(tensor, unit), tensor.byte_offset // info.bytes * info.elements
+            storage, offset = self.storage(tensor.storage, unit), tensor.byte_offset // info.bytes * info.elements
         return self.empty(tensor, dtype, storage).set_(storage, offset, shape, stride)
 
     def empty(self, tensor: Any, dtype: torch.dtype, storage: Any) -> Any:

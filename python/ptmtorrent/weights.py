@@ -18,6 +18,7 @@ import collections
 import dataclasses
 import importlib.util
 import os
+import sys
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
 
 from ._core import Error, FormatError, UnsupportedError, check, context, ffi, lib, net, new_err, text
@@ -69,6 +70,7 @@ class _Handle:
             check(lib.ptm_weights_open(name, opts, out, err), err)
         self.pointer = ffi.gc(out[0], lib.ptm_weights_close)
         self._storages: dict = {}
+        self._copies: dict = {}
 
     def storage(self, number: int) -> tuple:
         """(buffer over its bytes, address, whether its elements are big-endian). The buffer keeps the file open."""
@@ -80,6 +82,22 @@ class _Handle:
             owner = ffi.gc(out[0], lambda _, keep=self.pointer: None)
             self._storages[number] = (ffi.buffer(owner, info.nbytes), int(ffi.cast("uintptr_t", out[0])), bool(info.big_endian))
         return self._storages[number]
+
+    def elements(self, number: int, unit: int) -> Any:
+        """A buffer over a storage whose elements of unit bytes are aligned and in this machine's byte order: the mapped bytes themselves
+        where they are so, else one copy, which all views of the storage share."""
+        buffer, address, big_endian = self.storage(number)
+        swap = unit if big_endian != (sys.byteorder == "big") else 1
+        if swap == 1 and address % unit == 0:
+            return buffer
+        key = (number, swap)
+        if key not in self._copies:
+            data = self._copies[key] = bytearray(buffer)
+            usable = len(data) // swap * swap
+            for i in range(swap // 2):
+                j = swap - 1 - i
+                data[i:usable:swap], data[j:usable:swap] = data[j:usable:swap], data[i:usable:swap]
+        return self._copies[key]
 
     def device(self, number: int) -> str:
         return text(lib.ptm_weights_storage(self.pointer, number).device) or "cpu"

@@ -112,16 +112,27 @@ def test_load__quantised_and_sparse(save):
     assert ours["coo"].is_coalesced() == theirs["coo"].is_coalesced()
 
 
+class Lazily:
+    """A tensor as later versions of torch save one whose conjugation or negation is still to be done."""
+
+    def __init__(self, tensor, **bits):
+        self.tensor, self.bits = tensor, bits
+
+    def __reduce_ex__(self, protocol):
+        t = self.tensor
+        return torch._utils._rebuild_tensor_v2, (t.storage(), t.storage_offset(), tuple(t.shape), t.stride(), False,
+                                                 collections.OrderedDict(), self.bits)
+
+
 def test_load__conjugated_and_negated_views(save):
-    x = torch.randn(3, dtype=torch.complex64)
-    path = save({"conj": x.conj(), "neg": x.conj().imag})
-    ours, theirs = weights.load(path), torch.load(path)
+    x, y = torch.randn(3, dtype=torch.complex64), torch.randn(3)
+    path = save({"conj": Lazily(x, conj=True), "neg": Lazily(y, neg=True)})
+    ours = weights.load(path)
     assert ours["conj"].is_conj() and ours["neg"].is_neg()
-    assert torch.equal(ours["conj"].resolve_conj(), theirs["conj"].resolve_conj())
-    assert torch.equal(ours["neg"].resolve_neg(), theirs["neg"].resolve_neg())
+    assert torch.equal(ours["conj"].resolve_conj(), x.conj().resolve_conj())
+    assert torch.equal(ours["neg"].resolve_neg(), -y)
     arrays = weights.load(path, framework="numpy")
-    assert numpy.array_equal(arrays["conj"], theirs["conj"].resolve_conj().numpy())
-    assert numpy.array_equal(arrays["neg"], theirs["neg"].resolve_neg().numpy())
+    assert numpy.array_equal(arrays["conj"], x.numpy().conj()) and numpy.array_equal(arrays["neg"], -y.numpy())
 
 
 def test_load__a_module_gives_its_tensors_by_their_names(save):
