@@ -10,4 +10,4 @@ const char *ptmi_unpack_kind(const uint8_t *head, size_t len);
 /* PTM_ELIMIT beyond max bytes, PTM_EFORMAT for a damaged stream, PTM_EUNSUPPORTED where libarchive
  * was built without the filter. */
 PTM_MUST_USE ptm_rc ptmi_unpack_stream(ptmi_source *source, uint64_t max, ptmi_source **out,
-                                struct ptm_err *err);
+                                       struct ptm_err *err);
