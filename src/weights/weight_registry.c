@@ -13,6 +13,7 @@ static const struct ptmi_weight_format *const formats[] = {
     &ptmi_format_gguf,
     &ptmi_format_npy,
     &ptmi_format_npz,
+    &ptmi_format_onnx,
     &ptmi_format_pickle,
     NULL,
 };
