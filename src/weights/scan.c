@@ -275,7 +275,7 @@ static void set_limits(struct ptmi_scan *scan, uint64_t size)
     if (__builtin_mul_overflow(size, 2u * PTM_LIMIT_ARCHIVE_DEPTH, &scan->may_look) ||
         __builtin_add_overflow(scan->may_look, spare, &scan->may_look))
         scan->may_look = UINT64_MAX;
-    scan->may_search = scan->may_look;
+    scan->may_search = scan->may_look / (2u * PTM_LIMIT_ARCHIVE_DEPTH);
     scan->may_open = PTM_LIMIT_TENSORS;
 }
 

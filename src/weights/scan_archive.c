@@ -28,7 +28,7 @@ void ptmi_scan_unpacked(struct ptmi_scan *scan, uint64_t bytes)
     if (__builtin_mul_overflow(bytes, 2u * PTM_LIMIT_ARCHIVE_DEPTH, &more) ||
         __builtin_add_overflow(scan->may_look, more, &scan->may_look))
         scan->may_look = UINT64_MAX;
-    scan->may_search = scan->may_look;
+    scan->may_search = scan->may_look / (2u * PTM_LIMIT_ARCHIVE_DEPTH);
 }
 
 /* --- compressed streams --- */

@@ -102,7 +102,10 @@ static ptm_rc scan_npy(struct ptmi_scan *scan, struct ptmi_scan_item *item, stru
     struct ptmi_scan_run run = {0};
     uint64_t data = npy_data(item), header = item->size >= 7 && item->data[6] == 1 ? 10 : 12;
     item->format = "npy";
-    if (data == 0 || !has_objects(item->data + header, (size_t)(data - header))) {
+    if (data == 0)
+        return ptmi_scan_found(scan, item, PTM_UNREADABLE, "broken", 0, err,
+                               "a .npy file that ends within its header");
+    if (!has_objects(item->data + header, (size_t)(data - header))) {
         PTM_TRY(ptmi_scan_whole(scan, item, err));
         return ptmi_scan_search(scan, item, 0, item->size, err);
     }

@@ -139,8 +139,8 @@ static ptm_rc tell_call(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         ptmi_policy_call(node, &why) == PTMI_TRUSTED)
         return PTM_OK;
     return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-call", (int64_t)node->at, err,
-                           "calls %s.%s otherwise than it is meant: %s", node->callee->module,
-                           node->callee->name, why ? why : "");
+                           "calls %.100s.%.100s otherwise than it is meant: %s", callee->module,
+                           callee->name, why ? why : "");
 }
 
 static ptm_rc tell_calls(struct ptmi_scan *scan, struct ptmi_scan_item *item,

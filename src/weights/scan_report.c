@@ -82,6 +82,16 @@ ptm_rc ptmi_scan_found(struct ptmi_scan *scan, struct ptmi_scan_item *item, ptm_
     return add(scan, item, finding, ptmi_str_printable(message, sizeof message, text), NULL, err);
 }
 
+/* An error's message without the name that the finding has anyway. */
+static const char *without_name(const struct ptmi_scan_item *item, const char *message)
+{
+    if (!item->source) return message;
+    const char *name = ptmi_source_name(item->source);
+    size_t len = strlen(name);
+    bool begins = strncmp(message, name, len) == 0 && strncmp(message + len, ": ", 2) == 0;
+    return begins ? message + len + 2 : message;
+}
+
 ptm_rc ptmi_scan_failed(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char *rule,
                         int64_t offset, const struct ptm_err *why, struct ptm_err *err)
 {
@@ -90,7 +100,7 @@ ptm_rc ptmi_scan_failed(struct ptmi_scan *scan, struct ptmi_scan_item *item, con
         return why->rc;
     }
     return ptmi_scan_found(scan, item, PTM_UNREADABLE, why->rc == PTM_ELIMIT ? "limit" : rule,
-                           offset, err, "%s", why->msg);
+                           offset, err, "%s", without_name(item, why->msg));
 }
 
 /* --- globals --- */

@@ -9,7 +9,8 @@
  * members and of bytes in pickles alone.
  *
  * Bytes that begin a pickle everywhere would make the search quadratic: the steps spent on places
- * that came to nothing are counted, and at some 16 a byte the search gives up and says so.
+ * that came to nothing are counted, and at one a byte (and some millions to begin with) the search
+ * gives up and says so.
  */
 #include <string.h>
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Scanning: every known way of hiding a call is found with its verdict, global and place; what does no harm is clean."""
-import io
 import json
 import os
 import random
@@ -123,9 +122,15 @@ def test_random_numbers_are_clean(tmp_path):
     (tmp_path / "numbers.pt").write_bytes(hostile_pickles.torch_zip(
         hostile_pickles.pickle(b"]" + hostile_pickles.tensor(b"0", 4) + b"a"), extra=[("archive/data/1", rng.randbytes(8 << 20))]))
     (tmp_path / "numbers.raw").write_bytes(rng.randbytes(8 << 20))
-    (tmp_path / "begins.raw").write_bytes(bytes((0x80, 2)) * (1 << 18))
     for report in scan(tmp_path):
         assert report["verdict"] == "clean", report
+
+
+def test_a_search_that_would_not_end_says_so(tmp_path):
+    """Every second byte begins a pickle that goes on to the end of the file."""
+    (tmp_path / "begins.raw").write_bytes(bytes((0x80, 2)) * (1 << 20))
+    report, = scan(tmp_path)
+    assert report["verdict"] == "unreadable" and "limit" in [f["rule"] for f in report["findings"]], report
 
 
 def test_allowed_globals_are_clean_and_dangerous_ones_never(tmp_path):
@@ -137,13 +142,10 @@ def test_allowed_globals_are_clean_and_dangerous_ones_never(tmp_path):
     assert by_name(scan("--allow", "*", tmp_path))["evil.pkl"]["verdict"] == "dangerous"
 
 
-def test_a_bomb_ends_at_its_limit(tmp_path):
-    bomb = io.BytesIO(hostile_pickles.zip_of([("a", b"\0" * (64 << 20))], method=hostile_pickles.zipfile.ZIP_DEFLATED))
-    (tmp_path / "bomb.zip").write_bytes(bomb.getvalue())
-    report, = scan("--max-unpacked", "1M", tmp_path / "bomb.zip")
-    assert report["verdict"] == "unreadable" and report["findings"][0]["rule"] == "limit", report
-
-
 def test_unreadable_files_are_told(tmp_path):
-    missing, = scan(tmp_path / "missing.pt", expect=None)
-    assert missing["verdict"] == "unreadable" and missing["findings"][0]["rule"] == "io", missing
+    (tmp_path / "secret.pt").write_bytes(hostile_pickles.STATE)
+    (tmp_path / "secret.pt").chmod(0)
+    if os.access(tmp_path / "secret.pt", os.R_OK):
+        pytest.skip("root reads everything")
+    report, = scan(tmp_path / "secret.pt")
+    assert report["verdict"] == "unreadable" and report["findings"][0]["rule"] == "io", report
