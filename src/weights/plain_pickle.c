@@ -28,7 +28,7 @@ static ptm_rc open_pickle(struct ptm_weights *weights, ptmi_source *source, stru
     PTM_AUTO(ptmi_pickle_clear) struct ptmi_pickle pickle = {0};
     const struct ptmi_storage_lookup lookup = {.storage = no_storage, .arg = weights};
     char producer[64];
-    PTM_TRY(ptmi_pickle_run(source, 0, ptmi_source_size(source), NULL, &pickle, err));
+    PTM_TRY(ptmi_pickle_run(source, 0, ptmi_source_size(source), PTMI_TORCH_PICKLE, &pickle, err));
     if (pickle.end != ptmi_source_size(source))
         return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": data after the pickle",
                            ptmi_source_name(source), pickle.end);

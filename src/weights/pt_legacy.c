@@ -53,8 +53,8 @@ static void stream_clear(struct stream *stream)
 static ptm_rc next_pickle(struct stream *stream, const char *what, struct ptmi_pickle *out,
                           struct ptm_err *err)
 {
-    ptm_rc rc = ptmi_pickle_run(stream->source, stream->pos, ptmi_source_size(stream->source), NULL,
-                                out, err);
+    ptm_rc rc = ptmi_pickle_run(stream->source, stream->pos, ptmi_source_size(stream->source),
+                                PTMI_TORCH_PICKLE, out, err);
     if (rc < 0) return ptm_err_ctx(err, rc, "its pickle of %s", what);
     stream->pos = out->end;
     return PTM_OK;

@@ -108,7 +108,8 @@ static ptm_rc wrong(const struct reader *reader, uint64_t at, const char *what, 
 
 static ptm_rc next_pickle(struct reader *reader, struct ptmi_pickle *out, struct ptm_err *err)
 {
-    PTM_TRY(ptmi_pickle_run(reader->at.source, reader->at.pos, reader->at.end, NULL, out, err));
+    PTM_TRY(ptmi_pickle_run(reader->at.source, reader->at.pos, reader->at.end, PTMI_TORCH_PICKLE,
+                            out, err));
     reader->at.pos = out->end;
     return PTM_OK;
 }

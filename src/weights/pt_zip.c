@@ -293,7 +293,8 @@ static ptm_rc read_pickle(struct reader *reader, const char *name, const char *u
     PTM_TRY(find(reader, reader->top, file, &member, err));
     PTM_ASSERT(member, err);
     PTM_TRY(open_member(reader->zip, member, PTM_LIMIT_PICKLE, &source, err));
-    PTM_TRY(ptmi_pickle_run(source, 0, member->size, NULL, &pickle, err));
+    PTM_TRY(ptmi_source_prefetch(source, 0, member->size, err)); /* from a URL in one request */
+    PTM_TRY(ptmi_pickle_run(source, 0, member->size, PTMI_TORCH_PICKLE, &pickle, err));
     if (pickle.end != member->size)
         return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": data after the pickle",
                            ptmi_source_name(source), pickle.end);

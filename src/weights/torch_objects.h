@@ -10,6 +10,10 @@
 #include "pickle.h"
 #include "weights_priv.h"
 
+/* How the pickles of checkpoints are run: a str of Python 2 may be text or an array's bytes, so it
+ * stays as it is. */
+#define PTMI_TORCH_PICKLE (&(const struct ptmi_pickle_opts){.no_encoding = true})
+
 /* Finds the storage a persistent id means. id: its node (a tuple, or whatever the file has). The
  * container's: zip, legacy and tar each know theirs. */
 struct ptmi_storage_lookup {
