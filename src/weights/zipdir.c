@@ -256,6 +256,8 @@ static ptm_rc place_directory(struct ptmi_zip *zip, const struct ends *ends, uin
                            ptmi_source_name(zip->source), ends->at, ends->size, ends->offset);
     uint64_t near = ends->first - ends->size;
     bool there = false, before = false;
+    /* From a URL in one request. */
+    PTM_TRY(ptmi_source_prefetch(zip->source, ends->offset, ends->size, err));
     PTM_TRY(has_record(zip->source, ends->offset, ends->first, SIG_CENTRAL, &there, err));
     PTM_TRY(has_record(zip->source, near, ends->first, SIG_CENTRAL, &before, err));
     if (ends->size > 0 && !there && !before)
