@@ -157,8 +157,10 @@ static void join(const struct extent *extents, size_t from, size_t to, struct pt
         if (extents[i].tensor < first) first = extents[i].tensor;
     for (size_t i = from; i < to; i++) {
         sharing->with[extents[i].tensor] = first;
-        sharing->again[extents[i].tensor] = i > from && extents[i].begin == extents[i - 1].begin &&
-                                            extents[i].end == extents[i - 1].end;
+        /* Equal extents stand in the order of the file. */
+        if (i > from && extents[i].begin == extents[i - 1].begin &&
+            extents[i].end == extents[i - 1].end)
+            sharing->same[extents[i].tensor] = sharing->same[extents[i - 1].tensor];
     }
 }
 
@@ -182,11 +184,11 @@ ptm_rc ptmi_sharing_find(const ptm_weights *weights, struct ptmi_sharing *out, s
     size_t n = ptm_weights_count(weights), stored = 0;
     PTM_AUTO(ptmi_freep) struct extent *extents = calloc(n + 1, sizeof *extents);
     PTM_AUTO(ptmi_freep) size_t *with = calloc(n + 1, sizeof *with);
-    PTM_AUTO(ptmi_freep) bool *again = calloc(n + 1, sizeof *again);
-    if (!extents || !with || !again) return ptm_err_set(err, PTM_ENOMEM, "table of tensors");
+    PTM_AUTO(ptmi_freep) size_t *same = calloc(n + 1, sizeof *same);
+    if (!extents || !with || !same) return ptm_err_set(err, PTM_ENOMEM, "table of tensors");
     for (size_t i = 0; i < n; i++) {
         const struct ptm_tensor *tensor = ptm_weights_tensor(weights, i);
-        with[i] = i;
+        with[i] = same[i] = i;
         if (tensor->storage == PTM_NO_STORAGE || tensor->nbytes == 0) continue;
         extents[stored++] = (struct extent){
             .tensor = i,
@@ -197,7 +199,7 @@ ptm_rc ptmi_sharing_find(const ptm_weights *weights, struct ptmi_sharing *out, s
     }
     if (stored) qsort(extents, stored, sizeof *extents, by_place);
     out->with = ptm_steal(&with);
-    out->again = ptm_steal(&again);
+    out->same = ptm_steal(&same);
     join_all(extents, stored, out);
     return PTM_OK;
 }
@@ -205,6 +207,6 @@ ptm_rc ptmi_sharing_find(const ptm_weights *weights, struct ptmi_sharing *out, s
 void ptmi_sharing_clear(struct ptmi_sharing *sharing)
 {
     free(sharing->with);
-    free(sharing->again);
+    free(sharing->same);
     *sharing = (struct ptmi_sharing){0};
 }

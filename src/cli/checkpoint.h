@@ -48,7 +48,7 @@ const char *ptmi_dtype_name(ptm_dtype dtype);
 /* Which tensors of a file use the same bytes. Start with {0}. */
 struct ptmi_sharing {
     size_t *with; /* of each tensor: the first one whose bytes touch its own, or itself; owned */
-    bool *again;  /* of each: an earlier one has just the same bytes; owned */
+    size_t *same; /* of each: the first one that has just the same bytes, or itself; owned */
 };
 PTM_MUST_USE ptm_rc ptmi_sharing_find(const ptm_weights *weights, struct ptmi_sharing *out,
                                       struct ptm_err *err);

@@ -87,6 +87,7 @@ static ptm_rc read_options(struct ptmi_drive *drive, const struct ptmi_hub_ops *
         .dry_run = ptmi_values_flag(values, PTMI_OPT_DRY_RUN, name),
         .yes = ptmi_values_flag(values, PTMI_OPT_YES, name),
         .compat_v1 = ptmi_values_choice(values, PTMI_OPT_COMPAT, name) == 1,
+        .scan = ptmi_values_flag(values, PTMI_OPT_SCAN, name),
         .no_siblings = ptmi_values_flag(values, PTMI_OPT_NO_SIBLINGS, name),
         .keep_free = ptmi_values_size(values, PTMI_OPT_KEEP_FREE, name),
         .sort = ptmi_values_text(values, PTMI_OPT_SORT, name),

@@ -197,6 +197,15 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .groups = PTMI_GROUP_CLONE,
             .flags = PTMI_OPT_FLAG,
         },
+    [PTMI_OPT_SCAN] =
+        {
+            .name = "scan",
+            .help = "Look into the files of each clone: formats, parameters, dtypes and verdicts "
+                    "(as `ptm weights scan`) go to the catalogue, see `ptm show`. A clone that was "
+                    "scanned and has not changed is not scanned again.",
+            .groups = PTMI_GROUP_CLONE,
+            .flags = PTMI_OPT_FLAG,
+        },
     [PTMI_OPT_NO_SIBLINGS] =
         {
             .name = "no-siblings",

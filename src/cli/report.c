@@ -62,6 +62,11 @@ static ptm_rc print_json(struct ptmi_cli *cli, const struct ptmi_account *accoun
     ptmi_json_line_int(&line, "large_present", r->large_present);
     ptmi_json_line_int(&line, "large_lost", r->large_lost);
     ptmi_json_line_int(&line, "large_failed", r->large_failed);
+    ptmi_json_line_int(&line, "scanned", r->scanned.files);
+    ptmi_json_line_int(&line, "checkpoints", r->scanned.checkpoints);
+    ptmi_json_line_int(&line, "suspicious", r->scanned.suspicious);
+    ptmi_json_line_int(&line, "unreadable", r->scanned.unreadable);
+    ptmi_json_line_int(&line, "dangerous", r->scanned.dangerous);
     ptmi_json_line_int(&line, "records", r->records);
     ptmi_json_line_int(&line, "failures", r->failures);
     ptmi_json_line_open(&line, "failed_by_reason");
@@ -143,6 +148,19 @@ static void print_clones(struct ptmi_cli *cli, const struct ptmi_report *r)
     print_line(cli, "large files", large.text);
 }
 
+/* Only what is new: files of clones that were scanned before are in the catalogue already. */
+static void print_scan(struct ptmi_cli *cli, const struct ptmi_report *r)
+{
+    struct phrase phrase = {0};
+    if (!r->scanned.files) return;
+    add_count(&phrase, r->scanned.files, "files looked into", true);
+    add_count(&phrase, r->scanned.checkpoints, "of them checkpoints", true);
+    add_count(&phrase, r->scanned.suspicious, "suspicious", false);
+    add_count(&phrase, r->scanned.unreadable, "unreadable", false);
+    add_count(&phrase, r->scanned.dangerous, "dangerous", false);
+    print_line(cli, "scan", phrase.text);
+}
+
 static void print_failures(struct ptmi_cli *cli, const struct ptmi_report *r,
                            const struct reasons *reasons)
 {
@@ -168,7 +186,10 @@ static void print_people(struct ptmi_cli *cli, const struct ptmi_account *accoun
                                  : "");
     if (account->steps & (PTMI_STEP_LIST | PTMI_STEP_PARSE | PTMI_STEP_CLONE))
         print_models(cli, account);
-    if (account->steps & PTMI_STEP_CLONE) print_clones(cli, r);
+    if (account->steps & PTMI_STEP_CLONE) {
+        print_clones(cli, r);
+        print_scan(cli, r);
+    }
     if ((account->steps & PTMI_STEP_SCHEMA) && !r->dry_run) {
         snprintf(text, sizeof text, "%" PRId64, r->records);
         print_line(cli, "records", text);

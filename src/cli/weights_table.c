@@ -38,7 +38,9 @@ struct table {
     const struct ptmi_sharing *sharing;
     struct ptmi_columns columns;
     bool measuring;
-    struct row row; /* being made */
+    size_t *counted; /* of each tensor: the last group that has counted its bytes */
+    size_t groups;   /* so far: the number of the one that is being counted */
+    struct row row;  /* being made */
 };
 
 static const char *plural(int64_t n)
@@ -181,6 +183,11 @@ struct leaf {
     size_t tensor;
 };
 
+struct sum {
+    size_t tensors;
+    int64_t elements, bytes;
+};
+
 /* One part of a dotted name: numbers first and by their value, so that layer 10 follows layer 9. */
 static int compare_parts(const char *a, size_t a_len, const char *b, size_t b_len)
 {
@@ -218,28 +225,43 @@ static size_t group_len(const char *name, int depth)
     return len;
 }
 
-/* The row of a module: what its tensors, from the first of leaves on, have together. */
+static void add_to_sum(struct sum *sum, const struct ptm_tensor *tensor)
+{
+    if (__builtin_add_overflow(sum->elements, ptmi_tensor_elements(tensor), &sum->elements))
+        sum->elements = INT64_MAX;
+    if (__builtin_add_overflow(sum->bytes, ptmi_tensor_bytes(tensor), &sum->bytes))
+        sum->bytes = INT64_MAX;
+}
+
+/* Tensors below a module, from the first of leaves on; the same bytes count once in it. */
+static struct sum sum_group(struct table *table, const struct leaf *leaves, size_t n, size_t len)
+{
+    struct sum sum = {0};
+    size_t group = ++table->groups;
+    for (size_t i = 0; i < n && strncmp(leaves[i].name, leaves[0].name, len) == 0; i++) {
+        size_t same = table->sharing->same[leaves[i].tensor];
+        sum.tensors++;
+        if (table->counted[same] == group) continue;
+        table->counted[same] = group;
+        add_to_sum(&sum, ptm_weights_tensor(table->weights, leaves[i].tensor));
+    }
+    return sum;
+}
+
+/* The row of a module: what its tensors have together. */
 static void put_group(struct table *table, const struct leaf *leaves, size_t n, int depth)
 {
     struct row *row = &table->row;
     size_t len = group_len(leaves[0].name, depth), before = group_len(leaves[0].name, depth - 1);
-    int64_t elements = 0, bytes = 0;
+    struct sum sum = sum_group(table, leaves, n, len);
     char part[400], count[32];
-    size_t i = 0;
-    for (; i < n && strncmp(leaves[i].name, leaves[0].name, len) == 0; i++) {
-        const struct ptm_tensor *tensor = ptm_weights_tensor(table->weights, leaves[i].tensor);
-        if (table->sharing->again[leaves[i].tensor]) continue;
-        if (__builtin_add_overflow(elements, ptmi_tensor_elements(tensor), &elements))
-            elements = INT64_MAX;
-        if (__builtin_add_overflow(bytes, ptmi_tensor_bytes(tensor), &bytes)) bytes = INT64_MAX;
-    }
     *row = (struct row){.color = PTMI_BOLD};
     snprintf(part, sizeof part, "%.*s", (int)(len - before - 1), leaves[0].name + before);
     snprintf(row->name, sizeof row->name, "%*s", 2 * (depth - 1), "");
     ptmi_str_printable(row->name + strlen(row->name), sizeof row->name - strlen(row->name), part);
-    ptmi_str_human_size(bytes, row->bytes);
-    note(row, "%s parameter%s in %zu tensor%s", ptmi_human_count(elements, count), plural(elements),
-         i, plural((int64_t)i));
+    ptmi_str_human_size(sum.bytes, row->bytes);
+    note(row, "%s parameter%s in %zu tensor%s", ptmi_human_count(sum.elements, count),
+         plural(sum.elements), sum.tensors, plural((int64_t)sum.tensors));
     put_row(table);
 }
 
@@ -268,7 +290,9 @@ static ptm_rc print_tree(struct table *table, struct ptm_err *err)
 {
     size_t n = ptm_weights_count(table->weights);
     PTM_AUTO(ptmi_freep) struct leaf *leaves = calloc(n + 1, sizeof *leaves);
-    if (!leaves) return ptm_err_set(err, PTM_ENOMEM, "tree of tensors");
+    PTM_AUTO(ptmi_freep) size_t *counted = calloc(n + 1, sizeof *counted);
+    if (!leaves || !counted) return ptm_err_set(err, PTM_ENOMEM, "tree of tensors");
+    table->counted = counted;
     for (size_t i = 0; i < n; i++)
         leaves[i] = (struct leaf){.name = ptm_weights_tensor(table->weights, i)->name, .tensor = i};
     qsort(leaves, n, sizeof *leaves, by_dotted_name);
@@ -294,19 +318,6 @@ static void print_what(struct ptmi_cli *cli, const ptm_weights *weights)
                     ptmi_str_human_size(ptm_weights_bytes(weights), size));
 }
 
-struct sum {
-    size_t tensors;
-    int64_t elements, bytes;
-};
-
-static void add_to_sum(struct sum *sum, const struct ptm_tensor *tensor)
-{
-    if (__builtin_add_overflow(sum->elements, ptmi_tensor_elements(tensor), &sum->elements))
-        sum->elements = INT64_MAX;
-    if (__builtin_add_overflow(sum->bytes, ptmi_tensor_bytes(tensor), &sum->bytes))
-        sum->bytes = INT64_MAX;
-}
-
 static void print_dtypes(struct ptmi_cli *cli, const ptm_weights *weights,
                          const struct ptmi_sharing *sharing)
 {
@@ -316,7 +327,7 @@ static void print_dtypes(struct ptmi_cli *cli, const ptm_weights *weights,
         const struct ptm_tensor *tensor = ptm_weights_tensor(weights, i);
         struct sum *sum = &sums[(unsigned)tensor->dtype % DTYPES_MAX];
         sum->tensors++;
-        if (!sharing->again[i]) add_to_sum(sum, tensor);
+        if (sharing->same[i] == i) add_to_sum(sum, tensor);
     }
     for (int dtype = 0; dtype < DTYPES_MAX; dtype++) {
         const struct sum *sum = &sums[dtype];

@@ -137,7 +137,10 @@ def test_the_table_of_a_large_torch_file_costs_its_directory_and_pickle(ptm, ser
     make_torch(server.files / "model.pt")
     row = listed(ptm, server.url("model.pt"))
     local, = ptm.json_lines("weights", "ls", server.files / "model.pt")
-    assert row["format"] == "pytorch-zip" and {**row, "file": ""} == {**local, "file": ""}
+    local["file"] = row["file"]
+    for storage in row["storages"] + local["storages"]:
+        del storage["file_offset"]  # stands in the local headers, which only reading asks for
+    assert row["format"] == "pytorch-zip" and row == local
     assert [tensor["name"] for tensor in row["tensors"]] == ["big", "small", "view"]
     requests = server.served()
     assert len(requests) <= 8 and all(status == 206 for status, *_ in requests)

@@ -116,7 +116,7 @@ static void test_cli_weights__tensors_share_when_their_bytes_touch(void **state)
         {"behind", 20, 1, 1, 1, 1}, /* the last of wide */
     };
     static const size_t with[] = {0, 1, 0, 0, 0, 5, 1, 1};
-    static const bool again[] = {false, false, true, true, false, false, false, false};
+    static const size_t same[] = {0, 1, 0, 0, 4, 5, 6, 7};
     PTM_AUTO(ptmi_freep) char *path = write_views(views, sizeof views / sizeof *views);
     PTM_AUTO(ptmi_weights_closep) ptm_weights *weights = NULL;
     PTM_AUTO(ptmi_sharing_clear) struct ptmi_sharing sharing = {0};
@@ -128,9 +128,9 @@ static void test_cli_weights__tensors_share_when_their_bytes_touch(void **state)
     assert_int_equal(ptm_weights_count(weights), sizeof views / sizeof *views);
     assert_int_equal(ptmi_sharing_find(weights, &sharing, NULL), PTM_OK);
     for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
-        if (sharing.with[i] != with[i] || sharing.again[i] != again[i])
-            fail_msg("%s: with %s%s", views[i].name, views[sharing.with[i]].name,
-                     sharing.again[i] ? ", again" : "");
+        if (sharing.with[i] != with[i] || sharing.same[i] != same[i])
+            fail_msg("%s: with %s, same as %s", views[i].name, views[sharing.with[i]].name,
+                     views[sharing.same[i]].name);
     }
 }
 
