@@ -255,11 +255,11 @@ struct info {
 };
 
 /* Fields of other names are passed over, as the reference implementation does. */
-static yyjson_val **field_of(struct info *info, const char *name)
+static yyjson_val **field_of(struct info *info, yyjson_val *name)
 {
-    if (strcmp(name, "dtype") == 0) return &info->dtype;
-    if (strcmp(name, "shape") == 0) return &info->shape;
-    if (strcmp(name, "data_offsets") == 0) return &info->offsets;
+    if (yyjson_equals_str(name, "dtype")) return &info->dtype;
+    if (yyjson_equals_str(name, "shape")) return &info->shape;
+    if (yyjson_equals_str(name, "data_offsets")) return &info->offsets;
     return NULL;
 }
 
@@ -271,12 +271,12 @@ static ptm_rc take_fields(const struct header *header, yyjson_val *name, struct 
     yyjson_obj_iter iter;
     yyjson_obj_iter_init(value, &iter);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
-        yyjson_val **field = field_of(info, yyjson_get_str(key));
+        yyjson_val **field = field_of(info, key);
         if (!field) continue;
         if (*field) return refuse_tensor(header, name, "names a field twice", err);
         *field = yyjson_obj_iter_get_val(key);
     }
-    if (!yyjson_is_str(info->dtype)) return refuse_tensor(header, name, "has no dtype", err);
+    if (!is_plain(info->dtype)) return refuse_tensor(header, name, "has no dtype", err);
     if (!yyjson_is_arr(info->shape)) return refuse_tensor(header, name, "has no shape", err);
     if (!yyjson_is_arr(info->offsets) || yyjson_arr_size(info->offsets) != 2)
         return refuse_tensor(header, name, "has no data_offsets of two numbers", err);

@@ -209,6 +209,8 @@ static void test_weights_safetensors__refuses_what_is_not(void **state)
         {A_TO_B("1,2", "2,3"), 3, "a hole before tensor a"},
         {A_TO_B("0,1", "0,1"), 1, "an overlap before tensor b"},
         {A_TO_B("1,2", "0,1"), 3, "1 bytes that no tensor covers"},
+        {"{\"x\":{\"dtype\\u0000\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "no dtype"},
+        {"{" T("x", "U8\\u0000", "1", "0,1") "}", 1, "no dtype"},
         {"{" T("a\\u0000b", "U8", "1", "0,1") "}", 1, "NUL"},
         {"{\"__metadata__\":[]}", 0, "no object"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "something else than strings"},
