@@ -8,9 +8,10 @@ import json
 import pickle
 import struct
 import subprocess
-import warnings
+import threading
 import zipfile
 from collections import OrderedDict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -19,7 +20,7 @@ from servers import BUILD
 
 torch = pytest.importorskip("torch", reason="Debian's python3-torch is not installed")
 np = pytest.importorskip("numpy", reason="python3-numpy is not installed")
-warnings.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of sparse tensors and tracing
 TOOL = BUILD / "tests/e2e/tool_weights"
 
 # --- what torch says ---
@@ -302,8 +303,8 @@ class Files:
         except Exception as error:  # noqa: BLE001 - whatever torch cannot save it need not load
             self.unsaved[name] = str(error).splitlines()[0]
 
-    def read_all(self):
-        done = subprocess.run([TOOL, *self.paths.values()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    def read_all(self, *arguments):
+        done = subprocess.run([TOOL, *(arguments or self.paths.values())], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
         assert done.returncode == 0 and not done.stderr, done.stderr
         for line in done.stdout.splitlines():
             said = json.loads(line)
@@ -528,3 +529,61 @@ def test_files_that_lie_are_refused(files, tmp_path):
     lies.read_all()
     for name, said in lies.read.items():
         assert said.get("error") == "malformed", (name, said)
+
+
+# --- over HTTP ---
+
+
+class Ranges(BaseHTTPRequestHandler):
+    """A file by ranges, each one written down."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        data = self.server.files[self.path]
+        first, last = 0, len(data) - 1
+        if wanted := self.headers.get("Range"):
+            first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
+            last = min(last, len(data) - 1)
+        self.server.asked.append((self.path, last - first + 1))
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(last - first + 1))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.send_header("ETag", '"x"')
+        self.end_headers()
+        self.wfile.write(data[first:last + 1])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+    made.asked, made.files = [], {}
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.mark.parametrize("name", ["views-zip-2", "views-legacy-2", "training-zip-4", "tar", "script", "wrapped", "rezipped"])
+def test_files_on_a_server_are_read_as_on_disk(files, server, tmp_path, name):
+    server.files[f"/{name}"] = files.paths[name].read_bytes()
+    remote = Files(tmp_path)
+    remote.read_all(f"http://127.0.0.1:{server.server_port}/{name}")
+    said, local = remote[name], files[name]
+    assert said["format"] == local["format"] and said["producer"] == local["producer"]
+    assert said["tensors"] == local["tensors"]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_table_of_a_large_file_takes_few_requests(server, zipped):
+    big = {f"layer{i}.weight": torch.zeros(1 << 18) for i in range(40)}
+    out = io.BytesIO()
+    torch.save(big, out, _use_new_zipfile_serialization=zipped)
+    server.files["/big"] = out.getvalue()
+    done = subprocess.run([TOOL, "--table", f"http://127.0.0.1:{server.server_port}/big"], stdout=subprocess.PIPE, timeout=60)
+    said = json.loads(done.stdout)
+    assert len(said["tensors"]) == 40 and said["parameters"] == 40 << 18
+    assert len(server.asked) <= 4 and sum(size for _, size in server.asked) < len(server.files["/big"]) / 8, server.asked

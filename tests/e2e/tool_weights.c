@@ -3,10 +3,13 @@
  * tool_weights.c - what libptm reads in checkpoints, with a SHA-256 of every tensor's contiguous
  * values, for tests/e2e/test_weights_torch.py: one JSON object a file on stdout. Not installed.
  *
- *     tool_weights FILE..
+ *     tool_weights [--table] FILE|URL..
+ *
+ * --table: no values.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ptm/weights.h>
 
@@ -17,8 +20,12 @@
 #define OUT_MAX (256u << 20)
 
 PTM_DEFINE_CLEANUP(weights_closep, ptm_weights *, ptm_weights_close)
+PTM_DEFINE_CLEANUP(net_closep, ptm_net *, ptm_net_close)
+PTM_DEFINE_CLEANUP(ctx_freep, ptm_ctx *, ptm_ctx_free)
 
 struct tool {
+    ptm_net *net; /* for URLs */
+    bool table;
     ptm_weights *weights;
     struct ptmi_buf *out;
     struct ptm_err *err;
@@ -83,7 +90,7 @@ static ptm_rc put_tensor(struct tool *tool, const struct ptm_tensor *tensor)
         PTM_TRY(put_tensor(tool, &tensor->parts[i])); /* parts have no parts */
     }
     PTM_TRY(ptmi_buf_putc(tool->out, ']', tool->err));
-    PTM_TRY(put_values(tool, tensor));
+    if (!tool->table) PTM_TRY(put_values(tool, tensor));
     return ptmi_buf_putc(tool->out, '}', tool->err);
 }
 
@@ -124,36 +131,53 @@ static ptm_rc put_tables(struct tool *tool)
     return ptmi_buf_putc(tool->out, ']', tool->err);
 }
 
+static ptm_rc open_any(const struct tool *tool, const char *path, ptm_weights **out,
+                       struct ptm_err *err)
+{
+    bool remote = strncmp(path, "http", 4) == 0;
+    return remote ? ptm_weights_open_url(tool->net, path, NULL, out, err)
+                  : ptm_weights_open(path, NULL, out, err);
+}
+
 /* A file that cannot be read is an object with its error. */
-static ptm_rc put_file(const char *path, struct ptmi_buf *out, struct ptm_err *err)
+static ptm_rc put_file(struct tool *tool, const char *path)
 {
     PTM_AUTO(weights_closep) ptm_weights *weights = NULL;
     struct ptm_err why = {0};
-    struct tool tool = {NULL, out, err};
-    PTM_TRY(ptmi_buf_puts(out, "{\"file\": ", err));
-    PTM_TRY(ptmi_buf_json_str(out, path, err));
-    if (ptm_weights_open(path, NULL, &weights, &why) < 0) {
-        PTM_TRY(put_text(&tool, "error", ptm_rc_name(why.rc)));
-        PTM_TRY(put_text(&tool, "message", why.msg));
-        return ptmi_buf_puts(out, "}\n", err);
+    PTM_TRY(ptmi_buf_puts(tool->out, "{\"file\": ", tool->err));
+    PTM_TRY(ptmi_buf_json_str(tool->out, path, tool->err));
+    if (open_any(tool, path, &weights, &why) < 0) {
+        PTM_TRY(put_text(tool, "error", ptm_rc_name(why.rc)));
+        PTM_TRY(put_text(tool, "message", why.msg));
+        return ptmi_buf_puts(tool->out, "}\n", tool->err);
     }
-    tool.weights = weights;
-    PTM_TRY(put_text(&tool, "format", ptm_weights_format(weights)));
-    PTM_TRY(put_text(&tool, "producer", ptm_weights_producer(weights)));
-    PTM_TRY(put_tables(&tool));
-    return ptmi_buf_puts(out, "}\n", err);
+    tool->weights = weights;
+    PTM_TRY(put_text(tool, "format", ptm_weights_format(weights)));
+    PTM_TRY(put_text(tool, "producer", ptm_weights_producer(weights)));
+    PTM_TRY(put_tables(tool));
+    return ptmi_buf_puts(tool->out, "}\n", tool->err);
+}
+
+static ptm_rc print_all(int n, char **paths, struct ptm_err *err)
+{
+    PTM_AUTO(ctx_freep) ptm_ctx *ctx = NULL;
+    PTM_AUTO(net_closep) ptm_net *net = NULL;
+    PTM_TRY(ptm_ctx_new(NULL, &ctx, err));
+    PTM_TRY(ptm_net_open(ctx, NULL, &net, err));
+    bool table = n > 0 && strcmp(paths[0], "--table") == 0;
+    for (int i = table; i < n; i++) {
+        PTM_AUTO(ptmi_buf_clear) struct ptmi_buf out = PTMI_BUF(OUT_MAX);
+        struct tool tool = {.net = net, .table = table, .out = &out, .err = err};
+        PTM_TRY(put_file(&tool, paths[i]));
+        fputs(out.data, stdout);
+    }
+    return PTM_OK;
 }
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        PTM_AUTO(ptmi_buf_clear) struct ptmi_buf out = PTMI_BUF(OUT_MAX);
-        struct ptm_err err = {0};
-        if (put_file(argv[i], &out, &err) < 0) {
-            fprintf(stderr, "tool_weights: %s: %s\n", argv[i], err.msg);
-            return 1;
-        }
-        fputs(out.data, stdout);
-    }
-    return 0;
+    struct ptm_err err = {0};
+    if (print_all(argc - 1, argv + 1, &err) >= 0) return 0;
+    fprintf(stderr, "tool_weights: %s\n", err.msg);
+    return 1;
 }
