@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The main job against the sample hubs: layout, content, honesty about failures, and what a second run costs."""
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 
 import pytest
 
+import sample_hubs
 from conftest import ROOT, git
 
 HUBS = ["huggingface", "modelhub", "modelzoo", "onnxmodelzoo", "pytorchhub"]
@@ -75,7 +77,7 @@ def test_large_files_are_real_shared_and_fetched_once(harvest, hubs):
     oid = subprocess.run(["sha256sum", one], check=True, text=True, stdout=subprocess.PIPE).stdout.split()[0]
     assert len([line for line in large_gets(hubs) if oid in line]) == 1
     tiny = ptm.repo("onnxmodelzoo", "onnx", "models") / "validated/vision/classification/tinynet/model"
-    assert (tiny / "tinynet-7.onnx").stat().st_size == 60_000
+    assert (tiny / "tinynet-7.onnx").read_bytes() == sample_hubs.ONNX_TINY.data
     assert (tiny / "tinynet-9.onnx").stat().st_size == 80_000, "from the successor host, proven by its hash"
     assert (tiny / "tinynet-7.tar.gz").read_bytes().startswith(b"version https://git-lfs"), ".lfsconfig excludes it"
 
@@ -205,7 +207,7 @@ def test_split_and_clone_from_files(ptm):
 
 def test_one_model_by_name_and_revision(ptm):
     ptm.run("clone", "huggingface/mini-gpt@v1")
-    assert (ptm.repo("huggingface", "huggingface.co", "mini-gpt") / "pytorch_model.bin").stat().st_size == 1_500_000
+    assert (ptm.repo("huggingface", "huggingface.co", "mini-gpt") / "pytorch_model.bin").read_bytes() == sample_hubs.torch_zip("mini-gpt", 6000)
     ptm.run("clone", "huggingface/acme/no-such-model", expect=2)
 
 
@@ -258,3 +260,31 @@ def test_catalogue_is_whole(harvest):
     with ptm.catalog() as db:
         assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
         assert db.execute("pragma foreign_key_check").fetchall() == []
+
+
+def test_scan__formats_and_verdicts_go_to_the_catalogue(ptm):
+    account = ptm.json_lines("run", "huggingface", "--top", "100%", "--scan", expect=2)[-1]
+    assert account["checkpoints"] >= 4 and account["dangerous"] == 1 and account["unreadable"] >= 1
+    rows = ptm.catalog().execute("SELECT path, format, parameters, dtypes, verdict, oid IS NOT NULL FROM weight_files_view").fetchall()
+    found = {path.split("repos/")[1]: row for path, *row in rows}
+    shared = sample_hubs.SHARED.data
+    file = json.loads(shared[8:8 + int.from_bytes(shared[:8], "little")])
+    embed = math.prod(file["embed.weight"]["shape"]) + 64
+    assert found["acme/tiny-bert/model.safetensors"] == ["safetensors", embed + file["rest"]["shape"][0],
+                                                         json.dumps({"float32": embed, "uint8": file["rest"]["shape"][0]}, separators=(",", ":")), "clean", 1]
+    assert found["huggingface.co/mini-gpt/pytorch_model.bin"][:2] == ["pytorch-zip", 6000 * 64]
+    assert found["acme/tiny-bert/onnx/model.onnx"][0] == "onnx"
+    assert found["lab/unloved/trap.pkl"][3:] == ["dangerous", 0]
+    assert found["acme/flaky/model.bin"][3] == "unreadable"
+    assert not any(path.endswith("README.md") for path in found)
+    shown = ptm.json_lines("show", "huggingface/lab/unloved")[0]["weights"]
+    assert [(w["path"], w["verdict"], w["findings"][0]["global"]) for w in shown] == [("trap.pkl", "dangerous", "posix.system")]
+    again = ptm.json_lines("run", "huggingface", "--top", "100%", "--scan", expect=2)[-1]
+    assert again["scanned"] == 0
+    assert "scan " not in ptm.run("run", "huggingface", "--top", "1").stdout
+
+
+def test_scan__pointers_are_looked_up_in_the_store(ptm):
+    ptm.run("run", "huggingface", "--top", "1", "--checkout", "none", "--scan")
+    rows = ptm.catalog().execute("SELECT path, format, verdict FROM weight_files ORDER BY path").fetchall()
+    assert rows == [("model.safetensors", "safetensors", "clean"), ("onnx/model.onnx", "onnx", "clean")]

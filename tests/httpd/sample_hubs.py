@@ -17,6 +17,7 @@ import argparse
 import base64
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import threading
 import urllib.parse
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOKEN = "sample-token"  # opens the gated model
@@ -35,6 +37,53 @@ HOSTS = ("huggingface.co", "github.com", "raw.githubusercontent.com", "modelzoo.
 def blob(name, size):
     """Bytes of a made-up weight file: the same for the same name, and not compressible."""
     return random.Random(name).randbytes(size)
+
+
+def safetensors(name, size):
+    """A made-up safetensors file of that size: two tensors of floats, the rest of it bytes."""
+    rows = (size - 1000) // 4 // 64 - 1
+    tensors, at = {}, 0
+    for key, dtype, shape, length in (("embed.weight", "F32", [rows, 64], rows * 256), ("embed.bias", "F32", [64], 256)):
+        tensors[key] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + length]}
+        at += length
+    tensors["rest"] = {"dtype": "U8", "shape": [0], "data_offsets": [at, at]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, **tensors}).encode()
+    rest = size - 8 - len(header) - at - 24  # room for the numbers of the rest to grow
+    tensors["rest"] = {"dtype": "U8", "shape": [rest], "data_offsets": [at, at + rest]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, **tensors}).encode()
+    header += b" " * (size - 8 - len(header) - at - rest)
+    return len(header).to_bytes(8, "little") + header + blob(name, at + rest)
+
+
+def torch_zip(name, rows):
+    """A made-up file as torch.save writes one: {"weight": rows x 64 floats}."""
+    def text(value):
+        return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+    def number(value):
+        return b"J" + value.to_bytes(4, "little")
+
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + number(rows * 64) + b"tQ"
+    data = (b"\x80\x02}" + text("weight") + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(0) + number(rows) + number(64) + b"\x86"
+            + number(64) + number(1) + b"\x86\x89ccollections\nOrderedDict\n)RtRs.")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for member, content in (("data.pkl", data), ("data/0", blob(name, rows * 256)), ("version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(f"archive/{member}"), content)
+    return out.getvalue()
+
+
+def onnx(name, size):
+    """A made-up ONNX model of about that size: one initializer, no nodes."""
+    def varint(value):
+        return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+    def field(number, value):
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    floats = size // 4
+    tensor = field(1, varint(floats)) + b"\x10\x01" + field(8, b"weight") + field(9, blob(name, floats * 4))
+    return b"\x08\x08" + field(2, b"sample") + field(7, field(2, b"graph") + field(5, tensor)) + field(8, b"\x10\x07")
 
 
 class Large:
@@ -48,7 +97,7 @@ class Large:
         return (f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.oid}\nsize {len(self.data)}\n").encode()
 
 
-SHARED = Large(blob("shared-weights", 3_000_000))
+SHARED = Large(safetensors("shared-weights", 3_000_000))
 
 HF_MODELS = [
     # (id, downloads, likes, extra fields, files)
@@ -60,7 +109,7 @@ HF_MODELS = [
         "README.md": "---\nlicense: mit\ndatasets:\n- acme/rooms\n---\n# tiny-bert\n\nFollows [BERT](https://arxiv.org/abs/1810.04805), "
                      "trained on [rooms](https://huggingface.co/datasets/acme/rooms).\n",
         "config.json": '{"model_type": "bert", "architectures": ["BertForMaskedLM"]}\n',
-        "model.safetensors": SHARED, "onnx/model.onnx": Large(blob("bert-onnx", 700_000))}),
+        "model.safetensors": SHARED, "onnx/model.onnx": Large(onnx("bert-onnx", 700_000))}),
     ("acme/tiny-bert-copy", 8000, 7, {
         "pipeline_tag": "fill-mask", "tags": ["base_model:acme/tiny-bert", "base_model:finetune:acme/tiny-bert"],
         "baseModels": {"relation": "finetune", "models": [{"_id": "650000000000000000000000", "id": "acme/tiny-bert"}]}}, {
@@ -68,9 +117,9 @@ HF_MODELS = [
     ("mini-gpt", 7000, 99, {
         "pipeline_tag": "text-generation", "tags": ["doi:10.57967/hf/0000", "license:apache-2.0"],
         "config": {"model_type": "gpt2"}}, {
-        "README.md": "---\nlicense: apache-2.0\n---\n# mini-gpt\n", "pytorch_model.bin": Large(blob("mini-gpt", 1_500_000))}),
+        "README.md": "---\nlicense: apache-2.0\n---\n# mini-gpt\n", "pytorch_model.bin": Large(torch_zip("mini-gpt", 6000))}),
     ("acme/gated-llm", 6000, 500, {"gated": "manual", "pipeline_tag": "text-generation", "tags": []}, {
-        "README.md": "# gated\n", "model.safetensors": Large(blob("gated", 400_000))}),
+        "README.md": "# gated\n", "model.safetensors": Large(safetensors("gated", 400_000))}),
     ("acme/flaky", 5000, 3, {"tags": ["license:bsd-3-clause"]}, {
         "README.md": "# flaky\n", "model.bin": Large(blob("flaky", 300_000))}),
     ("acme/vanished", 4000, 1, {"tags": []}, None),
@@ -81,7 +130,8 @@ HF_MODELS = [
     ("lab/empty-card", 1500, 0, {"tags": [], "cardData": None}, {"config.json": "{}\n"}),
     ("lab/odd-types", 1000, 0, {"tags": "not-a-list", "cardData": {"datasets": "acme/rooms", "license": ["mit"]}}, {"README.md": ""}),
     ("lab/old", 10, 0, {"tags": []}, {"README.md": "# old\n"}),
-    ("lab/unloved", 0, 0, {"tags": []}, {"README.md": "# nobody downloads this\n"}),
+    ("lab/unloved", 0, 0, {"tags": []}, {
+        "README.md": "# nobody downloads this\n", "trap.pkl": b"cposix\nsystem\n(S'echo trapped'\ntR."}),
 ]
 
 CARD = """---
@@ -111,7 +161,7 @@ import torch
 The method is described in [its paper](https://arxiv.org/abs/{arxiv}).
 """
 
-ONNX_TINY = Large(blob("tinynet-7.onnx", 60_000))
+ONNX_TINY = Large(onnx("tinynet-7.onnx", 60_000))
 ONNX_LOST = Large(blob("tinynet-9.onnx", 80_000), lost=True)
 
 ONNX_README = """# Sample model zoo
