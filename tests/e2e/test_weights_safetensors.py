@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """safetensors against its own package, both ways: what the package writes is read equal, what `ptm weights convert` writes is read by the
 package and by torch equal to what torch had."""
+import contextlib
 import ctypes
 import hashlib
 import json
+import os
+import pathlib
 import random
+import signal
 import struct
 import subprocess
+import time
 import warnings
 
 import pytest
@@ -25,7 +30,8 @@ DTYPES = [("bool", "BOOL", "bool", 1), ("uint8", "U8", "uint8", 1), ("int8", "I8
           ("float8_e4m3fn", "F8_E4M3", "float8_e4m3fn", 1), ("float8_e8m0fnu", "F8_E8M0", "float8_e8m0fnu", 1),
           ("float8_e4m3fnuz", "F8_E4M3FNUZ", "float8_e4m3fnuz", 1), ("float8_e5m2fnuz", "F8_E5M2FNUZ", "float8_e5m2fnuz", 1),
           ("float4_e2m1fn_x2", "F4", "float4_e2m1fn", 1), ("int16", "I16", "int16", 2), ("uint16", "U16", "uint16", 2),
-          ("float16", "F16", "float16", 2), ("bfloat16", "BF16", "bfloat16", 2), ("int32", "I32", "int32", 4), ("uint32", "U32", "uint32", 4),
+          ("float16", "F16", "float16", 2), ("bfloat16", "BF16", "bfloat16", 2), ("int32", "I32", "int32", 4),
+          ("uint32", "U32", "uint32", 4),
           ("float32", "F32", "float32", 4), ("complex64", "C64", "complex64", 8), ("float64", "F64", "float64", 8),
           ("int64", "I64", "int64", 8), ("uint64", "U64", "uint64", 8)]
 
@@ -101,7 +107,8 @@ def test_what_is_accepted_is_what_the_package_accepts(tmp_path):
             "y": {"dtype": "U8", "shape": [3], "data_offsets": [8, 11]}, "z": {"dtype": "F4", "shape": [0, 2], "data_offsets": [11, 11]}}
     text = json.dumps(good).encode()
     pieces = [b"0", b"1", b"8", b"11", b"-1", b"1.0", b"1e0", b"18446744073709551616", b"null", b"[]", b"{}", b'"x"', b'"U8"', b'"F4"',
-              b'"F32"', b'"F99"', b",", b":", b"}", b"{", b"]", b"[", b" ", b"\n", b"\x00", b"\xff", b"\\u0000", b"\\ud800", b'"shape"', b'"dtype"']
+              b'"F32"', b'"F99"', b",", b":", b"}", b"{", b"]", b"[", b" ", b"\n", b"\x00", b"\xff", b"\\u0000", b"\\ud800", b'"shape"',
+              b'"dtype"']
     paths, packages = [], []
     for number in range(3000):
         header = bytearray(text)
@@ -133,8 +140,9 @@ def checkpoint() -> dict:
     plain = {str(dtype).removeprefix("torch."): torch.randn(3, 5).mul(50).to(dtype)
              for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8)}
     return plain | {
-        "uint8": torch.arange(256, dtype=torch.uint8), "bool": torch.tensor([True, False, True]), "complex": torch.randn(6, dtype=torch.complex64),
-        "real": torch.randn(6, dtype=torch.complex64).real, "base": base, "again": base, "turned": base.t(), "part": base[3:7, ::2], "row": base[0],
+        "uint8": torch.arange(256, dtype=torch.uint8), "bool": torch.tensor([True, False, True]),
+        "complex": torch.randn(6, dtype=torch.complex64), "real": torch.randn(6, dtype=torch.complex64).real,
+        "base": base, "again": base, "turned": base.t(), "part": base[3:7, ::2], "row": base[0],
         "expanded": torch.arange(3.).reshape(3, 1).expand(3, 4), "scalar": torch.tensor(1.5), "none": torch.empty(0, 3),
         "grad": torch.nn.Parameter(torch.ones(2, 2)), "large": many, "large.turned": many.t(), "channels": torch.randn(2, 3, 4, 5).to(
             memory_format=torch.channels_last)}
@@ -225,6 +233,28 @@ def test_what_cannot_be_held_is_named(cli, tmp_path):
         assert [left["name"] for left in report["skipped"]] == [name]
         assert list(st.load_file(out)) == ["good"]
         out.unlink()
+
+
+def test_an_interrupted_run_leaves_nothing(cli, tmp_path):
+    source, size = tmp_path / "in.safetensors", 1 << 30
+    header = json.dumps({"x": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    source.write_bytes(struct.pack("<Q", len(header)) + header)
+    os.truncate(source, source.stat().st_size + size)  # a hole: it takes no room
+    for sent in (signal.SIGINT, signal.SIGKILL):
+        process = cli.start("weights", "convert", source, tmp_path / "out.safetensors")
+        until = time.monotonic() + 60
+        while process.poll() is None and "deleted" not in "".join(open_files(process.pid)) and time.monotonic() < until:
+            pass  # it has not begun to write
+        process.send_signal(sent)
+        process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "in.safetensors"]
+
+
+def open_files(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    return []
 
 
 def test_an_existing_file_stays(cli, tmp_path):
