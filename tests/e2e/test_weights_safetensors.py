@@ -18,6 +18,7 @@ import pytest
 import weights_peers
 from conftest import Ptm
 from servers import BUILD
+from test_weights_url import Files
 
 torch = pytest.importorskip("torch", reason="Debian's python3-torch is not installed")
 safetensors = weights_peers.need("safetensors")
@@ -218,6 +219,21 @@ def test_shards_and_their_index(cli, tmp_path):
     cli.run("weights", "convert", tmp_path / "model.safetensors.index.json", tmp_path / "one.safetensors")
     one = st.load_file(tmp_path / "one.safetensors")
     assert_equal(one, {name: tensor for name, tensor in wanted.items() if name != "layer.3.weight"})
+
+
+def test_shards_on_a_server_are_read_beside_their_index(cli, tmp_path):
+    wanted = {f"layer.{i}.weight": torch.randn(64, 64) for i in range(6)}
+    with Files(tmp_path / "server") as server:
+        st.save_file(wanted, tmp_path / "in.safetensors")
+        cli.run("weights", "convert", tmp_path / "in.safetensors", server.files / "model.safetensors", "--shard-size", "20k")
+        url = server.url("model.safetensors.index.json")
+        row, = cli.json_lines("weights", "ls", url)
+        assert row["format"] == "safetensors-index" and sorted(tensor["name"] for tensor in row["tensors"]) == sorted(wanted)
+        cli.run("weights", "convert", url, tmp_path / "out.safetensors")
+        assert_equal(st.load_file(tmp_path / "out.safetensors"), wanted)
+        (server.files / "model-00002-of-00006.safetensors").unlink()
+        done = cli.run("weights", "ls", url, expect=None)
+        assert done.returncode != 0 and "model-00002-of-00006.safetensors" in done.stderr
 
 
 def test_what_cannot_be_held_is_named(cli, tmp_path):
