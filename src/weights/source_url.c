@@ -128,6 +128,22 @@ static ptm_rc ask(const struct remote *remote, uint64_t offset, uint64_t len,
     return ptm_net_perform(remote->net, &request, out, err);
 }
 
+/* Ranges of a file that is packed on the way are ranges of something else. */
+static ptm_rc check_encoding(const char *name, const struct ptm_net_response *response,
+                             struct ptm_err *err)
+{
+    char value[64];
+    size_t len = 0;
+    if (!ptmi_header_find(response->headers, "content-encoding", &len)) return PTM_OK;
+    if (ptm_net_header(response, "content-encoding", value, sizeof value) &&
+        ptmi_str_eq_nocase(value, "identity"))
+        return PTM_OK;
+    return ptm_err_set(err, PTM_EUNSUPPORTED,
+                       "%s: the server packs the file although it was asked not to; download the "
+                       "file first",
+                       name);
+}
+
 /* Which bytes of what the answer says it has. */
 static ptm_rc answered_range(const char *name, const struct ptm_net_response *response,
                              struct ptmi_content_range *out, struct ptm_err *err)
@@ -189,6 +205,7 @@ static ptm_rc fetch_run(ptmi_source *source, uint64_t offset, uint64_t len, stru
     PTM_AUTO(ptm_net_response_clear) struct ptm_net_response response = {0};
     struct ptmi_content_range range = {0};
     PTM_TRY(ask(remote, offset, len, &landing, &response, err));
+    PTM_TRY(check_encoding(source->name, &response, err));
     PTM_TRY(answered_range(source->name, &response, &range, err));
     PTM_TRY(check_same_file(source, &response, &range, err));
     PTM_TRY(check_range(&range, offset, len, &landing, err));
@@ -264,6 +281,7 @@ static ptm_rc take_first(ptmi_source *source, const struct ptm_net_response *res
 {
     struct remote *remote = source->remote;
     struct ptmi_content_range range = {0, -1, (int64_t)landing->got};
+    PTM_TRY(check_encoding(source->name, response, err));
     /* A server without ranges sends all of it: fine where all of it has arrived. */
     if (response->status != 200) {
         PTM_TRY(answered_range(source->name, response, &range, err));

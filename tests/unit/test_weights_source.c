@@ -492,6 +492,25 @@ static void test_weights_source__a_file_that_changes_is_noticed(void **state)
     canned_stop(&canned);
 }
 
+static void test_weights_source__a_server_that_packs_is_told(void **state)
+{
+    (void)state;
+    struct net_case c;
+    case_open(&c, NET_OPTS(.retries = -1));
+    ptmi_source *source = NULL;
+    struct ptm_err err = {0};
+    assert_int_equal(open_url(&c, "/bytes/1000?header=Content-Encoding:gzip", &source, &err),
+                     PTM_EUNSUPPORTED);
+    assert_non_null(strstr(err.msg, "packs the file"));
+    assert_int_equal(
+        open_url(&c, "/bytes/1000?norange=1&header=Content-Encoding:br", &source, &err),
+        PTM_EUNSUPPORTED);
+    assert_int_equal(open_url(&c, "/bytes/1000?header=Content-Encoding:identity", &source, NULL),
+                     PTM_OK);
+    ptmi_source_unref(source);
+    case_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_weights_source__servers_without_ranges_are_told),
         cmocka_unit_test(test_weights_source__a_cut_answer_is_asked_for_again),
         cmocka_unit_test(test_weights_source__a_file_that_changes_is_noticed),
+        cmocka_unit_test(test_weights_source__a_server_that_packs_is_told),
     };
     return cmocka_run_group_tests(tests, server_up, server_down);
 }
