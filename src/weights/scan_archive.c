@@ -201,6 +201,23 @@ static ptm_rc tell_odds(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     return PTM_OK;
 }
 
+/* A tar file ends with zero blocks; readers do without, but one that was cut between two members
+ * looks the same. */
+static ptm_rc tell_end(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                       const struct ptmi_tar *tar, struct ptm_err *err)
+{
+    const uint64_t block = 512;
+    uint64_t end = 0;
+    for (size_t i = 0; i < tar->n_members; i++) {
+        uint64_t after = tar->members[i].data + tar->members[i].size;
+        if (after > end) end = after;
+    }
+    end = (end + block - 1) / block * block;
+    if (item->size >= end + block) return PTM_OK;
+    return ptmi_scan_found(scan, item, PTM_UNREADABLE, "tar-broken", (int64_t)item->size, err,
+                           "ends without the mark of the end: it may be cut short");
+}
+
 static bool is_torch(const struct ptmi_tar *tar)
 {
     return ptmi_tar_find(tar, "pickle") && ptmi_tar_find(tar, "storages") &&
@@ -235,6 +252,7 @@ static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         PTM_TRY(scan_member(scan, item, tar, member, torch, err));
     }
     PTM_TRY(tell_odds(scan, item, tar, err));
+    PTM_TRY(tell_end(scan, item, tar, err));
     return torch ? ptmi_scan_whole(scan, item, err) : PTM_OK;
 }
 

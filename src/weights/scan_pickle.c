@@ -6,8 +6,7 @@
  *
  * The unpickler in C, which everybody uses, lets an argument run past the end of its frame where
  * the one in Python and pickletools do not: https://github.com/python/cpython/issues/154848. The
- * machine refuses that, and such a pickle is never clean; it is then read a second time without its
- * frames, so that what is hidden behind them is told too.
+ * machine refuses that, and says what is behind it all the same; such a pickle is never clean.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,12 +16,9 @@
 #include "../base/str.h"
 #include "scan_priv.h"
 
-/* Bytes looked at to tell text, opcodes that no accident makes, bytes read without frames. */
+/* Bytes looked at to tell text; opcodes that no accident makes. */
 #define TEXT_HEAD 4096
 #define SURE_OPS 8
-#define UNFRAMED ((uint64_t)64 << 20)
-
-PTM_DEFINE_CLEANUP(list_freep, struct ptmi_pk **, free)
 
 /* What a pickle did. */
 struct deeds {
@@ -46,14 +42,14 @@ static struct deeds deeds_of(const struct ptmi_scan *scan, const struct ptmi_pic
 /* --- what is wrong with one --- */
 
 static ptm_rc tell_globals(struct ptmi_scan *scan, struct ptmi_scan_item *item,
-                           const struct ptmi_pickle *pickle, uint64_t base, struct ptm_err *err)
+                           const struct ptmi_pickle *pickle, struct ptm_err *err)
 {
     for (size_t i = 0; i < pickle->n_globals; i++) {
         const struct ptmi_pk_global *global = &pickle->globals[i];
         /* What breaks off asks for whatever its bytes happen to say. */
         if (!pickle->root && !ptmi_policy_is_name(global->node->module, global->node->name))
             continue;
-        PTM_TRY(ptmi_scan_asks(scan, item, global->node, base + global->at, err));
+        PTM_TRY(ptmi_scan_asks(scan, item, global->node, global->at, err));
     }
     return PTM_OK;
 }
@@ -92,49 +88,14 @@ static ptm_rc tell_computed(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     return PTM_OK;
 }
 
-/* --- calls of trusted callees, by a walk over all nodes --- */
-
-struct walk {
-    struct ptmi_pk **nodes; /* to be visited */
-    size_t n, cap;
-};
-
-static ptm_rc push(struct walk *walk, struct ptmi_pk *node, struct ptm_err *err)
-{
-    if (!node || node->mark) return PTM_OK;
-    node->mark = 1;
-    if (walk->n == walk->cap) {
-        size_t want = walk->cap ? 2 * walk->cap : 64;
-        struct ptmi_pk **bigger = realloc(walk->nodes, want * sizeof *bigger);
-        if (!bigger) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-        walk->nodes = bigger;
-        walk->cap = want;
-    }
-    walk->nodes[walk->n++] = node;
-    return PTM_OK;
-}
-
-static ptm_rc push_children(struct walk *walk, const struct ptmi_pk *node, struct ptm_err *err)
-{
-    for (uint64_t i = 0; i < node->n_items; i++) PTM_TRY(push(walk, node->items[i], err));
-    for (uint64_t i = 0; i < node->n_pairs; i++) PTM_TRY(push(walk, node->pairs[i], err));
-    PTM_TRY(push(walk, node->state, err));
-    if (node->kind != PTMI_PK_CALL && node->kind != PTMI_PK_NEW && node->kind != PTMI_PK_PERSID)
-        return PTM_OK;
-    if (node->kind != PTMI_PK_PERSID) PTM_TRY(push(walk, node->callee, err));
-    PTM_TRY(push(walk, node->args, err));
-    return node->kind == PTMI_PK_PERSID ? PTM_OK : push(walk, node->kwargs, err);
-}
-
+/* One that is trusted, and called otherwise than checkpoints do. */
 static ptm_rc tell_call(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                         const struct ptmi_pk *node, struct ptm_err *err)
 {
-    const char *why = NULL;
-    if ((node->kind != PTMI_PK_CALL && node->kind != PTMI_PK_NEW) ||
-        node->callee->kind != PTMI_PK_GLOBAL)
-        return PTM_OK;
-    /* Of what only the user vouches for nobody knows how it is meant to be called. */
     const struct ptmi_pk *callee = node->callee;
+    const char *why = NULL;
+    if (callee->kind != PTMI_PK_GLOBAL) return PTM_OK; /* told as computed */
+    /* Of what only the user vouches for nobody knows how it is meant to be called. */
     if (ptmi_policy_global(callee->module, callee->name, callee->uses, NULL) != PTMI_TRUSTED ||
         ptmi_policy_call(node, &why) == PTMI_TRUSTED)
         return PTM_OK;
@@ -146,68 +107,23 @@ static ptm_rc tell_call(struct ptmi_scan *scan, struct ptmi_scan_item *item,
 static ptm_rc tell_calls(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                          const struct ptmi_pickle *pickle, struct ptm_err *err)
 {
-    struct walk walk = {0};
-    ptm_rc rc = push(&walk, pickle->root, err);
-    while (rc == PTM_OK && walk.n > 0) {
-        const struct ptmi_pk *node = walk.nodes[--walk.n];
-        rc = tell_call(scan, item, node, err);
-        if (rc == PTM_OK) rc = push_children(&walk, node, err);
-    }
-    free(walk.nodes);
-    return rc;
-}
-
-/* --- one that breaks off --- */
-
-/* A copy of [begin, begin + n) with every FRAME replaced by opcodes of the same length that do
- * nothing; false in *out_any: it has none. */
-static ptm_rc unframed(struct ptmi_scan_item *item, uint64_t begin, uint8_t **out, uint64_t *out_n,
-                       struct ptm_err *err)
-{
-    static const char nothing[] = "K\x00\x30N0N0N0"; /* push, pop, .. */
-    uint64_t n = item->size - begin < UNFRAMED ? item->size - begin : UNFRAMED, pos = 0;
-    const uint8_t *data = item->data + begin;
-    *out = NULL;
-    while (ptmi_skim_frame(data, n, &pos)) {
-        if (!*out) {
-            *out = malloc((size_t)n);
-            if (!*out) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-            memcpy(*out, data, (size_t)n);
-        }
-        memcpy(*out + pos, nothing, 9);
-        pos += 9;
-    }
-    *out_n = n;
+    for (size_t i = 0; i < pickle->n_objects; i++)
+        PTM_TRY(tell_call(scan, item, pickle->objects[i], err));
     return PTM_OK;
 }
 
-/* Reads it again without frames; *end is raised to where that came. */
-static ptm_rc second_reading(struct ptmi_scan *scan, struct ptmi_scan_item *item,
-                             const struct ptmi_pickle *first, uint64_t *end, struct ptm_err *err)
+/* Where it breaks off for a frame's sake the machine goes on, as readers in C do, and lists what
+ * they would ask for. */
+static ptm_rc tell_break(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                         const struct ptmi_pickle *pickle, const struct ptm_err *why,
+                         struct ptm_err *err)
 {
-    uint8_t *copy = NULL;
-    uint64_t n = 0;
-    struct ptm_err why = {0};
-    struct ptmi_pickle second = {0};
-    PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
-    PTM_TRY(unframed(item, first->begin, &copy, &n, err));
-    if (!copy) return PTM_OK;
-    PTM_TRY(ptmi_source_own(copy, (size_t)n, "pickle without frames", &source, err));
-    ptm_rc rc = ptmi_pickle_run(source, 0, n, NULL, &second, &why);
-    bool further = first->begin + second.end > *end;
-    if (rc == PTM_ENOMEM) {
-        if (err) *err = why;
-    } else {
-        rc = PTM_OK;
-    }
-    if (rc == PTM_OK && further) {
-        rc = ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-frame", (int64_t)*end, err,
-                             "its frames do not fit what is in them: readers in C go on here");
-        *end = first->begin + second.end;
-    }
-    if (rc == PTM_OK && further) rc = tell_globals(scan, item, &second, first->begin, err);
-    ptmi_pickle_clear(&second);
-    return rc;
+    int64_t end = (int64_t)pickle->end;
+    PTM_TRY(ptmi_scan_failed(scan, item, "pickle-broken", end, why, err));
+    if (pickle->n_globals == 0 || pickle->globals[pickle->n_globals - 1].at < pickle->end)
+        return PTM_OK;
+    return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-frame", end, err,
+                           "its frames do not fit what is in them, and readers in C go on here");
 }
 
 /* --- judging --- */
@@ -223,17 +139,13 @@ static ptm_rc judge(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                     const struct ptmi_pickle *pickle, const struct ptm_err *why,
                     struct ptm_err *err)
 {
-    uint64_t end = pickle->end;
-    PTM_TRY(tell_globals(scan, item, pickle, 0, err));
+    PTM_TRY(tell_globals(scan, item, pickle, err));
     PTM_TRY(tell_oddities(scan, item, pickle, err));
     PTM_TRY(tell_computed(scan, item, pickle, err));
-    if (pickle->root) {
-        PTM_TRY(tell_calls(scan, item, pickle, err));
-    } else {
-        PTM_TRY(ptmi_scan_failed(scan, item, "pickle-broken", (int64_t)end, why, err));
-        PTM_TRY(second_reading(scan, item, pickle, &end, err));
-    }
-    return ptmi_scan_nested(scan, item, pickle->begin, end, err);
+    PTM_TRY(tell_calls(scan, item, pickle, err));
+    if (!pickle->root) PTM_TRY(tell_break(scan, item, pickle, why, err));
+    return ptmi_scan_nested(scan, item, pickle->begin, pickle->root ? pickle->end : item->size,
+                            err);
 }
 
 static void fill_run(struct ptmi_scan_run *run, struct ptmi_pickle *pickle)
@@ -248,28 +160,6 @@ static void fill_run(struct ptmi_scan_run *run, struct ptmi_pickle *pickle)
     if (!run->keep || !run->told) return;
     *run->keep = *pickle;
     *pickle = (struct ptmi_pickle){0};
-}
-
-/* Is what the machine went through a pickle at all? */
-typedef bool (*is_one_fn)(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
-                          const struct ptmi_pickle *pickle);
-
-static ptm_rc run_at(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
-                     is_one_fn is_one, struct ptmi_scan_run *run, struct ptm_err *err)
-{
-    struct ptmi_pickle pickle = {0};
-    struct ptm_err why = {0};
-    ptm_rc rc = ptmi_pickle_run(item->source, pos, item->size, NULL, &pickle, &why);
-    if (rc == PTM_ENOMEM || rc == PTM_ECANCELED || rc == PTM_EBUG) {
-        if (err) *err = why;
-        ptmi_pickle_clear(&pickle);
-        return rc;
-    }
-    run->told = is_one(scan, item, &pickle);
-    rc = run->told ? judge(scan, item, &pickle, &why, err) : PTM_OK;
-    fill_run(run, &pickle);
-    ptmi_pickle_clear(&pickle);
-    return rc;
 }
 
 /* --- what is taken for one --- */
@@ -336,6 +226,32 @@ static bool hidden_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_i
 {
     (void)item;
     return deeds_of(scan, pickle).asks;
+}
+
+/* --- running one --- */
+
+/* Is what the machine went through a pickle at all? */
+typedef bool (*is_one_fn)(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
+                          const struct ptmi_pickle *pickle);
+
+static ptm_rc run_at(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
+                     is_one_fn is_one, struct ptmi_scan_run *run, struct ptm_err *err)
+{
+    struct ptmi_pickle pickle = {0};
+    struct ptm_err why = {0};
+    /* Half of the hidden ones are chance, with "strings" of any size: those are not recoded. */
+    struct ptmi_pickle_opts opts = {.no_encoding = is_one == hidden_is_one};
+    ptm_rc rc = ptmi_pickle_run(item->source, pos, item->size, &opts, &pickle, &why);
+    if (rc == PTM_ENOMEM || rc == PTM_ECANCELED || rc == PTM_EBUG) {
+        if (err) *err = why;
+        ptmi_pickle_clear(&pickle);
+        return rc;
+    }
+    run->told = is_one(scan, item, &pickle);
+    rc = run->told ? judge(scan, item, &pickle, &why, err) : PTM_OK;
+    fill_run(run, &pickle);
+    ptmi_pickle_clear(&pickle);
+    return rc;
 }
 
 ptm_rc ptmi_scan_pickle(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t pos,
