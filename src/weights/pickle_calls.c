@@ -33,7 +33,8 @@ ptm_rc ptmi_pkm_changed(struct ptmi_pkm *m, struct ptmi_pk *node)
 
 /* --- globals --- */
 
-/* bytes as a C string. A NUL inside, which no name that can be imported has, becomes '?'. */
+/* bytes as a C string. A NUL inside, which no name that can be imported has, becomes '?': such a
+ * name is on no list either. */
 static ptm_rc name_copy(struct ptmi_pkm *m, const uint8_t *bytes, uint64_t n, const char **out)
 {
     char *copy = NULL;
@@ -51,11 +52,6 @@ struct span {
     uint64_t n;
 };
 
-static bool has_nul(const struct span *span)
-{
-    return span->n > 0 && memchr(span->bytes, '\0', span->n) != NULL;
-}
-
 static ptm_rc new_global(struct ptmi_pkm *m, struct span module, struct span name,
                          struct ptmi_pk **out)
 {
@@ -68,8 +64,6 @@ static ptm_rc new_global(struct ptmi_pkm *m, struct span module, struct span nam
     if (pickle->n_globals == m->cap_globals)
         PTM_TRY(ptmi_pkm_grow(m, &pickle->globals, &m->cap_globals, sizeof *pickle->globals));
     pickle->globals[pickle->n_globals++] = (struct ptmi_pk_global){node, node->at};
-    if (has_nul(&module) || has_nul(&name))
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "a NUL in the name of a global");
     *out = node;
     return PTM_OK;
 }

@@ -16,7 +16,7 @@
 
 /* Values that are deeper or longer are cut: the test does not compare those. */
 #define DEPTH_MAX 40
-#define VALUE_MAX ((size_t)1 << 20)
+#define VALUE_MAX ((size_t)8 << 10)
 
 static void must(ptm_rc rc)
 {
@@ -55,11 +55,12 @@ static void put_items(struct ptmi_buf *out, const char *open, const struct ptmi_
     must(ptmi_buf_putc(out, open[strlen(open) - 1] == '[' ? ']' : ')', NULL));
 }
 
-static void put_float(struct ptmi_buf *out, double value)
+static void put_float(struct ptmi_buf *out, const struct ptmi_pk *node)
 {
     uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    must(ptmi_buf_printf(out, NULL, "F(%llu)", (unsigned long long)bits));
+    memcpy(&bits, &node->f, sizeof bits);
+    must(ptmi_buf_printf(out, NULL, "F(%llu,%llu)", (unsigned long long)bits,
+                         (unsigned long long)node->at));
 }
 
 static void put_value(struct ptmi_buf *out, const struct ptmi_pk *node, int depth)
@@ -82,7 +83,7 @@ static void put_value(struct ptmi_buf *out, const struct ptmi_pk *node, int dept
         put_big(out, node);
         break;
     case PTMI_PK_FLOAT:
-        put_float(out, node->f);
+        put_float(out, node);
         break;
     case PTMI_PK_STR:
         put_hex(out, 'U', node);
