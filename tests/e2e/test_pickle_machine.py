@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The pickle machine against CPython's C unpickler and pickletools, on random and on mutated pickles (always the same ones).
 
-What CPython imports is recorded and never done: find_class() hands out symbols. Whatever it asks for must be in the machine's list, whatever
-is outside the allow-list must not come out clean, and what it loads must be the same value, ending at the same byte.
+What CPython imports is recorded and never done: find_class() hands out symbols. Whatever it asks for must be in the machine's list,
+whatever is outside the allow-list must not come out clean, and what it loads must be the same value, ending at the same byte.
+whatever is outside the allow-list must not come out clean, and what it loads must be the same value, ending at the same byte.
 
 PTM_PICKLES sets how many (default 100,000, a tenth under ASan).
 """
@@ -40,7 +41,8 @@ EXTENSION = ("ptm_no_such_module", "extension")
 
 # --- names: what is on the allow-list (written anew, not taken from the tables under test), and what is not ---
 
-TORCH_KINDS = ["BFloat16", "Bool", "Byte", "Char", "ComplexDouble", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "QInt32", "QInt8",
+TORCH_KINDS = ["BFloat16", "Bool", "Byte", "Char", "ComplexDouble", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "QInt32",
+               "QInt8",
                "QUInt2x4", "QUInt4x2", "QUInt8", "Short"]
 ALLOWED = {(m, n) for m, names in {
     "_codecs": "encode", "argparse": "Namespace", "collections": "Counter OrderedDict defaultdict deque", "copyreg": "_reconstructor",
@@ -51,13 +53,16 @@ ALLOWED = {(m, n) for m, names in {
     "pathlib._local": "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath", "types": "SimpleNamespace", "uuid": "UUID",
     "torch": "Size Tensor device per_channel_affine per_channel_affine_float_qparams per_channel_symmetric per_tensor_affine "
              "per_tensor_symmetric bfloat16 bits16 bits1x8 bits2x4 bits4x2 bits8 bool complex128 complex32 complex64 float16 float32 "
-             "float4_e2m1fn_x2 float64 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu int16 int32 int64 int8 qint32 "
+             "float4_e2m1fn_x2 float64 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu int16 int32 int64 int8 "
+             "qint32 "
              "qint8 quint2x4 quint4x2 quint8 uint16 uint32 uint64 uint8 " + " ".join(f"int{i} uint{i}" for i in range(1, 8)),
     "torch.nn.parameter": "Parameter", "torch.serialization": "_get_layout", "torch._tensor": "_rebuild_from_type _rebuild_from_type_v2",
     "torch.storage": "UntypedStorage TypedStorage _UntypedStorage _TypedStorage _load_from_bytes",
-    "torch._utils": "_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor "
+    "torch._utils": "_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state "
+                    "_rebuild_qtensor "
                     "_rebuild_sparse_tensor _rebuild_sparse_csr_tensor _rebuild_meta_tensor_no_storage _rebuild_nested_tensor "
-                    "_rebuild_wrapper_subclass _rebuild_device_tensor_from_numpy _rebuild_device_tensor_from_cpu_tensor _rebuild_xla_tensor",
+                    "_rebuild_wrapper_subclass _rebuild_device_tensor_from_numpy _rebuild_device_tensor_from_cpu_tensor "
+                    "_rebuild_xla_tensor",
     "torch.jit._pickle": "build_boollist build_doublelist build_intlist build_tensor_from_id build_tensorlist restore_type_tag",
 }.items() for n in names.split()}
 ALLOWED |= {(m, k + "Tensor") for m in ("torch", "torch.cuda", "torch.sparse", "torch.cuda.sparse") for k in TORCH_KINDS}
@@ -66,7 +71,8 @@ HARMFUL = [("os", "system"), ("posix", "system"), ("nt", "system"), ("builtins",
            ("subprocess", "Popen"), ("importlib", "import_module"), ("runpy", "_run_code"), ("sys", "modules"), ("__builtin__", "eval"),
            ("commands", "getoutput"), ("pathlib", "os.system"), ("builtins", "eval.__call__"), ("torch", "load"), ("functools", "partial")]
 UNKNOWN = [("mymodel", "Net"), ("__main__", "Config"), ("sklearn.svm", "SVC"), ("a", "b.c"), ("exceptions", "ValueError"), ("é", "ü")]
-NAMES = sorted(ALLOWED) + 12 * HARMFUL + 12 * UNKNOWN + 6 * [("__builtin__", "set"), ("copy_reg", "_reconstructor"), ("__builtin__", "unicode")]
+NAMES = sorted(ALLOWED) + 12 * HARMFUL + 12 * UNKNOWN + 6 * [("__builtin__", "set"), ("copy_reg", "_reconstructor"), ("__builtin__",
+    "unicode")]
 
 
 def mapped(module, name):
@@ -235,16 +241,22 @@ def line(rng, texts):
     return rng.choice(texts) + b"\n"
 
 
-INTS = [b"0", b"1", b"00", b"01", b"-1", b"+1", b" 1", b"010", b"08", b"0x1f", b"0o17", b"0b11", b"1_000", b"1__0", b"_1", b"-0", b"", b"\0", b"1\0x",
-        b"12 ", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-9223372036854775809", b"1" + b"0" * 40, b"0x" + b"f" * 40, b"0_0",
+INTS = [b"0", b"1", b"00", b"01", b"-1", b"+1", b" 1", b"010", b"08", b"0x1f", b"0o17", b"0b11", b"1_000", b"1__0", b"_1", b"-0", b"",
+        b"\0", b"1\0x",
+        b"12 ", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-9223372036854775809", b"1" + b"0" * 40,
+        b"0x" + b"f" * 40, b"0_0",
         b"-", b"L", b"0x", b"0x_1", b"1L", b" ", b"\t7", b"-0x10", b"0X1F", b"00000", b"0o", b"-0b1"]
 LONGS = INTS + [b"5L", b"-5L", b"0L", b"123456789012345678901234567890L", b"-1" + b"0" * 50 + b"L", b"1LL", b"0x10L"]
-FLOATS = [b"1.5", b"-1e3", b"inf", b"-INF", b"nan", b"infinity", b"1e400", b"1.", b".5", b".", b"e5", b"1e", b" 1", b"1 ", b"1_0", b"0x1p3", b"1.5\0z", b"",
+FLOATS = [b"1.5", b"-1e3", b"inf", b"-INF", b"nan", b"infinity", b"1e400", b"1.", b".5", b".", b"e5", b"1e", b" 1", b"1 ", b"1_0",
+          b"0x1p3", b"1.5\0z", b"",
           b"+2.25", b"1e-400", b"Nan", b"in", b"1e+5"]
-STRINGS = [b"'a'", b'"b"', b"''", b"'", b"a", b"'a\"", b"'\\n\\t\\\\\\''", b"'\\x41'", b"'\\x4'", b"'\\101'", b"'\\q'", b"'\\777'", b"'\\'", b"'\\8'", b"'\xff'",
+STRINGS = [b"'a'", b'"b"', b"''", b"'", b"a", b"'a\"", b"'\\n\\t\\\\\\''", b"'\\x41'", b"'\\x4'", b"'\\101'", b"'\\q'", b"'\\777'",
+           b"'\\'", b"'\\8'", b"'\xff'",
            b"'os'", b"'system'", b"'\\0'"]
-UNICODES = [b"abc", b"", b"\\u0041", b"\\U0001f600", b"\\u00", b"\\\\u0041", b"\xe9", b"\\ud800", b"\\U00110000", b"\\", b"a\\n", b"os", b"system", b"\\u004"]
-TEXTS = [b"", b"a", b"os", b"system", b"builtins", b"eval", "é".encode(), b"\xed\xa0\x80", b"\xff", b"\xc0\x80", b"\xf0\x9f\x98\x80", b"collections",
+UNICODES = [b"abc", b"", b"\\u0041", b"\\U0001f600", b"\\u00", b"\\\\u0041", b"\xe9", b"\\ud800", b"\\U00110000", b"\\", b"a\\n", b"os",
+            b"system", b"\\u004"]
+TEXTS = [b"", b"a", b"os", b"system", b"builtins", b"eval", "é".encode(), b"\xed\xa0\x80", b"\xff", b"\xc0\x80", b"\xf0\x9f\x98\x80",
+         b"collections",
          b"OrderedDict", b"a\0b", b"torch", b"FloatStorage", b"x" * 20]
 NUMBERS = [0, 1, 2, 3, 7, 255]
 
@@ -267,7 +279,8 @@ class Forge:
 
     def text(self):
         t = self.rng.choice(TEXTS)
-        self.push("s", self.rng.choice([b"\x8c" + bytes([len(t)]), b"X" + struct.pack("<I", len(t)), b"\x8d" + struct.pack("<Q", len(t))]) + t)
+        self.push("s", self.rng.choice([b"\x8c" + bytes([len(t)]), b"X" + struct.pack("<I", len(t)), b"\x8d" + struct.pack("<Q",
+            len(t))]) + t)
 
     def scalar(self):
         rng = self.rng
@@ -291,7 +304,8 @@ class Forge:
             self.push("f", b"G" + struct.pack(">d", rng.random()))
         elif choice == 8:
             raw = rng.randbytes(rng.choice([0, 1, 5]))
-            self.push("b", rng.choice([b"C" + bytes([len(raw)]), b"B" + struct.pack("<I", len(raw)), b"\x8e" + struct.pack("<Q", len(raw))]) + raw)
+            self.push("b", rng.choice([b"C" + bytes([len(raw)]), b"B" + struct.pack("<I", len(raw)), b"\x8e" + struct.pack("<Q",
+                len(raw))]) + raw)
         elif choice == 9:
             self.push("y", b"\x96" + struct.pack("<Q", 3) + b"abc")
         elif choice == 10:
@@ -426,7 +440,8 @@ def mutate(rng, data, other):
         elif choice == 1 and at < len(data):
             data[at] ^= 1 << rng.randrange(8)
         elif choice == 2:
-            data[at:at] = rng.choice([b"(", b"0", b"1", b"2", b".", b"N", b")", b"R", b"b", b"a", b"\x93", b"\x94", b"\x95", b"h\0", b"]", b"}", b"s", b"u", b"e"])
+            data[at:at] = rng.choice([b"(", b"0", b"1", b"2", b".", b"N", b")", b"R", b"b", b"a", b"\x93", b"\x94", b"\x95", b"h\0", b"]",
+                b"}", b"s", b"u", b"e"])
         elif choice == 3:
             del data[at:at + rng.randrange(1, 5)]
         elif choice == 4:

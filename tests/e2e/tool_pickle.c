@@ -109,6 +109,9 @@ static void put_value(struct ptmi_buf *out, const struct ptmi_pk *node, int dept
     case PTMI_PK_FROZENSET:
         put_items(out, "Z(", node, depth);
         break;
+    case PTMI_PK_EXT: /* one object a code */
+        must(ptmi_buf_printf(out, NULL, "X(%lld)", -(long long)node->i));
+        break;
     default:
         must(ptmi_buf_printf(out, NULL, "X(%llu)", (unsigned long long)node->at));
     }
