@@ -4,6 +4,7 @@
  *
  *   torch_objects.c   the two entry points: values first, then the list of tensors
  *   torch_values.c    a node becomes a value; containers are filled from a queue, never recursively
+ *   torch_dict.c      keys given twice
  *   torch_calls.c     the table of known callees, and those that make plain values
  *   torch_storage_id.c  what the persistent id of a storage says
  *   torch_args.c      arguments: integers, sizes, dtypes, storages, tensors, each checked
@@ -45,7 +46,8 @@ struct ptmi_objects {
     const struct ptmi_storage_lookup *lookup; /* NULL: no persistent ids are known */
     struct ptmi_made **queue;                 /* containers in the order they were met; owned */
     size_t n_queue, cap_queue;
-    int depth; /* of ptmi_make() */
+    uint64_t seed; /* of hashes; 0: not yet chosen */
+    int depth;     /* of ptmi_make() */
 };
 
 /* A call as its handler sees it. */
@@ -101,6 +103,12 @@ PTM_MUST_USE ptm_rc ptmi_made_tensor(struct ptmi_objects *o, const struct ptmi_c
                                      struct ptm_err *err);
 /* The class a global or a persistent id names; NULL: neither does. */
 struct ptmi_pk *ptmi_pk_class(struct ptmi_pk *node);
+
+/* --- torch_dict.c --- */
+
+/* Of a filled DICT, whose items they are. */
+PTM_MUST_USE ptm_rc ptmi_made_unite_keys(struct ptmi_objects *o, struct ptmi_made *made,
+                                         const struct ptm_value **items, struct ptm_err *err);
 
 /* --- torch_calls.c --- */
 

@@ -504,6 +504,7 @@ static ptm_rc fill(struct ptmi_objects *o, struct ptmi_made *made, struct ptm_er
     if (object) PTM_TRY(fill_object(o, made, items, err));
     for (uint64_t i = 0; dict && i < made->node->n_pairs; i++)
         PTM_TRY(append(o, made->node->pairs[i], items, &made->value.n_items, err));
+    if (made->value.kind == PTM_VALUE_DICT) PTM_TRY(ptmi_made_unite_keys(o, made, items, err));
     if (!made->state) return PTM_OK;
     struct ptmi_made *state = NULL;
     PTM_TRY(ptmi_make(o, made->state, &state, err));

@@ -267,6 +267,37 @@ static void test_weights_objects__names_of_modules_are_those_of_state_dict(void 
     assert_names("{'model': @m.Net*()!{'_parameters': {'w': " MATRIX "}}}", " model.w");
 }
 
+/* Python's dict: the place of the first, the value of the last. */
+static void test_weights_objects__a_key_given_twice(void **state)
+{
+    (void)state;
+    ptm_weights *w = open_notation("{'a': " VECTOR("1") ", 'b': " VECTOR("2") ", 'a': " VECTOR(
+        "3") ", 1: 'x', True: 'y', 1.0: 'z', None: 1, None: 2, 'aa': 3}");
+    const struct ptm_value *root = ptm_weights_root(w);
+    assert_int_equal(ptm_weights_count(w), 2);
+    assert_string_equal(ptm_weights_tensor(w, 0)->name, "a");
+    assert_int_equal(ptm_weights_tensor(w, 0)->shape[0], 3);
+    assert_int_equal(root->n_items, 14);
+    assert_text(item(root, 5), PTM_VALUE_STR, "y");
+    ptm_weights_close(w);
+    assert_names(HOOKS "+{'a': " MATRIX "}+{'b': 1}+{'a': 2}", "");
+}
+
+static void test_weights_objects__many_keys_given_twice(void **state)
+{
+    static char text[1 << 16];
+    size_t n = (size_t)snprintf(text, sizeof text, "{");
+    (void)state;
+    for (int i = 0; i < 3000; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "'key%d': %d, ", i % 1000, i);
+    snprintf(text + n, sizeof text - n, "}");
+    ptm_weights *w = open_notation(text);
+    const struct ptm_value *root = ptm_weights_root(w);
+    assert_int_equal(root->n_items, 2000);
+    for (size_t i = 0; i < 1000; i++) assert_int_equal(item(root, 2 * i + 1)->i, 2000 + (int)i);
+    ptm_weights_close(w);
+}
+
 static void test_weights_objects__tensors_inside_objects(void **state)
 {
     (void)state;
@@ -453,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_weights_objects__script_tags_hand_on),
         cmocka_unit_test(test_weights_objects__names_are_paths_of_keys),
         cmocka_unit_test(test_weights_objects__names_of_modules_are_those_of_state_dict),
+        cmocka_unit_test(test_weights_objects__a_key_given_twice),
+        cmocka_unit_test(test_weights_objects__many_keys_given_twice),
         cmocka_unit_test(test_weights_objects__tensors_inside_objects),
         cmocka_unit_test(test_weights_objects__a_tensor_met_again_is_listed_again),
         cmocka_unit_test(test_weights_objects__circles_are_cut),
