@@ -42,7 +42,9 @@ static inline ptm_rc fuzz_open(const struct ptmi_weight_format *format, const ui
     if (!copy) return PTM_ENOMEM;
     memcpy(copy, data, size);
     ptm_rc rc = ptmi_source_own(copy, size, name, &source, &err);
-    if (rc == PTM_OK) rc = ptmi_weights_open_source(source, name, NULL, NULL, out, &err);
+    struct ptm_weights_opts opts = PTM_WEIGHTS_OPTS_INIT;
+    opts.no_siblings = true; /* what lies in the fuzzer's folder is nobody's data */
+    if (rc == PTM_OK) rc = ptmi_weights_open_source(source, name, NULL, &opts, out, &err);
     fuzz_check(rc == PTM_OK || err.msg[0]);
     return rc;
 }
