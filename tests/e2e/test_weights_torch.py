@@ -266,6 +266,29 @@ def newest_file(byteorder: str | None, text=str) -> tuple:
     return value, storages, want
 
 
+def layouts_file() -> tuple:
+    """Layouts that torch 1.13 has, but cannot save: as torch 2 writes them. The same matrix four times."""
+    longs = [0, 1, 2, 1, 0]
+    storages = {"0": packed("<i8", longs), "1": packed("<f4", range(8))}
+
+    def of(kind, key, offset, *shape):
+        stride = tuple(int(np.prod(shape[i + 1:])) for i in range(len(shape)))
+        return w.tensor_v2(w.storage_id(kind, key, len(storages[key]) // (8 if key == "0" else 4)), offset, shape, stride)
+
+    def sparse(layout, *parts):
+        named = w.Call(w.Global("torch.serialization", "_get_layout"), (f"torch.{layout}",))
+        return w.Call(w.Global("torch._utils", "_rebuild_sparse_tensor"), (named, parts))
+
+    crow, col, size = of("LongStorage", "0", 0, 3), of("LongStorage", "0", 3, 2), w.Call(w.Global("torch", "Size"), ((2, 2),))
+    blocks = w.Call(w.Global("torch", "Size"), ((4, 4),))
+    value = {"sparse_csr": sparse("sparse_csr", crow, col, of("FloatStorage", "1", 0, 2), size),
+             "sparse_csc": sparse("sparse_csc", crow, col, of("FloatStorage", "1", 0, 2), size),
+             "sparse_bsr": sparse("sparse_bsr", crow, col, of("FloatStorage", "1", 0, 2, 2, 2), blocks),
+             "sparse_bsc": sparse("sparse_bsc", crow, col, of("FloatStorage", "1", 0, 2, 2, 2), blocks),
+             "sparse_coo": sparse("sparse_coo", of("LongStorage", "0", 0, 2, 2), of("FloatStorage", "1", 0, 2), size, True)}
+    return w.torch_zip(value, storages), longs
+
+
 class Hashable(w.Text):
     """A Python 2 string as a dictionary's key."""
 
@@ -345,6 +368,7 @@ def files(tmp_path_factory):
     value, storages, _ = newest_file(None, Hashable)
     made.write("python2", w.torch_zip(value, storages, None, newest=False))
     made.write("tar", tar_file())
+    made.write("layouts", layouts_file()[0])
     made.write("swapped", to_big_endian(made.paths["views-zip-2"]))
     wrapped = io.BytesIO()
     with zipfile.ZipFile(wrapped, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -453,6 +477,18 @@ def test_dtypes_of_later_versions(files, byteorder):
     for name, tensor in want.items():
         assert_same(said["tensors"][name], tensor, name)
     assert said["metadata"]["byteorder"] == byteorder
+
+
+def test_layouts_of_later_versions(files):
+    said, longs = files["layouts"]["tensors"], layouts_file()[1]
+    for layout, tensor in said.items():
+        blocked = layout in ("sparse_bsr", "sparse_bsc")
+        assert tensor["layout"] == layout and tensor["dtype"] == "float32" and tensor["shape"] == ([4, 4] if blocked else [2, 2])
+        *indices, values = (part["sha256"] for part in tensor["parts"])
+        assert values == sha(packed("<f4", range(8 if blocked else 2)))
+        places = [longs[:4]] if layout == "sparse_coo" else [longs[:3], longs[3:]]
+        assert indices == [sha(packed("<i8", place)) for place in places]
+    assert len(said) == 5 and said["sparse_coo"]["flags"]["coalesced"]
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big", "None"])
