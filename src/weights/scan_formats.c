@@ -53,8 +53,8 @@ static ptm_rc tell_file_ops(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                             struct ptm_err *err)
 {
     static const char *const ops[] = {"\x12\x08ReadFile", "\x12\x09WriteFile", "\x12\x06PyFunc",
-                                      "\x12\x0b"
-                                      "EagerPyFunc",
+                                      ("\x12\x0b"
+                                       "EagerPyFunc"),
                                       "\x12\x0fPyFuncStateless"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         const uint8_t *at = memmem(item->data, (size_t)item->size, ops[i], strlen(ops[i]));
