@@ -284,6 +284,7 @@ static const struct ptmi_known known_calls[] = {
     {UTILS, "_rebuild_device_tensor_from_numpy", NULL, ptmi_rebuild_from_data},
     {UTILS, "_rebuild_device_tensor_from_cpu_tensor", NULL, ptmi_rebuild_from_data},
     {UTILS, "_rebuild_xla_tensor", NULL, ptmi_rebuild_from_data},
+    {UTILS, "_rebuild_mlc_tensor", NULL, ptmi_rebuild_from_data},
     {"torch._tensor", "_rebuild_from_type_v2", NULL, ptmi_rebuild_from_type},
     {"torch._tensor", "_rebuild_from_type", NULL, ptmi_rebuild_from_type},
     {"torch.tensor", "_rebuild_from_type", NULL, ptmi_rebuild_from_type},

@@ -192,10 +192,6 @@ ptm_rc ptmi_rebuild_from_data(struct ptmi_objects *o, const struct ptmi_call *ca
                               struct ptmi_new_tensor *out, struct ptm_err *err);
 ptm_rc ptmi_rebuild_from_type(struct ptmi_objects *o, const struct ptmi_call *call,
                               struct ptmi_new_tensor *out, struct ptm_err *err);
-/* What BUILD does to a tensor: Tensor.__setstate__. */
-PTM_MUST_USE ptm_rc ptmi_rebuild_state(struct ptmi_objects *o, const struct ptmi_call *call,
-                                       struct ptmi_pk *state, struct ptmi_new_tensor *out,
-                                       struct ptm_err *err);
 
 /* --- torch_layouts.c --- */
 

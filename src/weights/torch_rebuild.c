@@ -44,12 +44,70 @@ static ptm_rc metadata(const struct ptmi_objects *o, const struct ptmi_call *cal
     return PTM_OK;
 }
 
+/* Takes over data as it is; its own flags are the wrapper's to give. PTM_ITEM: data is an object
+ * that nobody knows how to make (a subclass with a function of its own), so this is one too. */
+static ptm_rc wrap(struct ptmi_objects *o, const struct ptmi_call *call, struct ptmi_pk *data,
+                   struct ptm_tensor *out, struct ptm_err *err)
+{
+    const struct ptm_tensor *tensor = NULL;
+    struct ptmi_made *made = NULL;
+    if (data->kind == PTMI_PK_CALL || data->kind == PTMI_PK_NEW) {
+        PTM_TRY(ptmi_make(o, data, &made, err));
+        if (made->value.kind == PTM_VALUE_OBJECT) return PTM_ITEM;
+    }
+    PTM_TRY(ptmi_arg_tensor(o, PTMI_ARG(call, "data", data), &tensor, err));
+    *out = *tensor;
+    return PTM_OK;
+}
+
+/* --- BUILD: Tensor.__setstate__ --- */
+
+/* Variables of torch 0.1: (data, grad, hooks, requires_grad, volatile). */
+static ptm_rc old_variable(struct ptmi_objects *o, const struct ptmi_call *call,
+                           const struct ptmi_pk *state, struct ptm_tensor *tensor,
+                           struct ptm_err *err)
+{
+    bool parameter = tensor->is_parameter;
+    struct ptmi_pk *two[2] = {state->items[3], state->items[2]};
+    ptm_rc rc = wrap(o, call, state->items[0], tensor, err);
+    if (rc != PTM_OK) return rc;
+    tensor->is_parameter = parameter;
+    return grad_and_hooks(o, call, two, tensor, err);
+}
+
+/* A state that is no tuple gives attributes. */
+static ptm_rc apply_state(struct ptmi_objects *o, const struct ptmi_call *call,
+                          struct ptmi_pk *state, struct ptmi_new_tensor *out, struct ptm_err *err)
+{
+    struct ptm_tensor *tensor = &out->tensor;
+    struct ptmi_pk **items = state->items;
+    if (state->kind == PTMI_PK_DICT) {
+        out->state = state;
+        return PTM_OK;
+    }
+    if (state->kind != PTMI_PK_TUPLE) return ptmi_call_bad(o, call, err, "its state is no tuple");
+    if (state->n_items != 3 && tensor->n_parts > 0)
+        return ptmi_call_bad(o, call, err, "another storage for a tensor that is made of parts");
+    if (state->n_items == 4) return ptmi_arg_view(o, call, items, PTM_DTYPE_NONE, tensor, err);
+    if (state->n_items == 5 && items[1]->kind == PTMI_PK_INT) {
+        PTM_TRY(ptmi_arg_view(o, call, items, PTM_DTYPE_NONE, tensor, err));
+        return ptmi_arg_bool(o, PTMI_ARG(call, "requires_grad", items[4]), &tensor->requires_grad,
+                             err);
+    }
+    if (state->n_items == 5) return old_variable(o, call, state, tensor, err);
+    if (state->n_items != 3) return ptmi_call_bad(o, call, err, "a state of another length");
+    struct ptmi_pk *two[2] = {items[0], items[2]};
+    return grad_and_hooks(o, call, two, tensor, err);
+}
+
 static ptm_rc state_of(struct ptmi_objects *o, const struct ptmi_call *call,
                        struct ptmi_new_tensor *out, struct ptm_err *err)
 {
     struct ptmi_pk *state = call->node->state;
-    return state ? ptmi_rebuild_state(o, call, state, out, err) : PTM_OK;
+    return state ? apply_state(o, call, state, out, err) : PTM_OK;
 }
+
+/* --- strided tensors --- */
 
 ptm_rc ptmi_rebuild_tensor(struct ptmi_objects *o, const struct ptmi_call *call,
                            struct ptmi_new_tensor *out, struct ptm_err *err)
@@ -86,22 +144,13 @@ ptm_rc ptmi_rebuild_tensor_v3(struct ptmi_objects *o, const struct ptmi_call *ca
 
 /* --- what wraps a tensor --- */
 
-/* Takes over data as it is; its own flags are the wrapper's to give. */
-static ptm_rc wrap(struct ptmi_objects *o, const struct ptmi_call *call, struct ptmi_pk *data,
-                   struct ptm_tensor *out, struct ptm_err *err)
-{
-    const struct ptm_tensor *tensor = NULL;
-    PTM_TRY(ptmi_arg_tensor(o, PTMI_ARG(call, "data", data), &tensor, err));
-    *out = *tensor;
-    return PTM_OK;
-}
-
 ptm_rc ptmi_rebuild_parameter(struct ptmi_objects *o, const struct ptmi_call *call,
                               struct ptmi_new_tensor *out, struct ptm_err *err)
 {
     bool with_state = strcmp(call->name, "_rebuild_parameter_with_state") == 0;
     PTM_TRY(ptmi_arg_count(o, call, with_state ? 4 : 3, with_state ? 4 : 3, err));
-    PTM_TRY(wrap(o, call, call->args[0], &out->tensor, err));
+    ptm_rc rc = wrap(o, call, call->args[0], &out->tensor, err);
+    if (rc != PTM_OK) return rc;
     PTM_TRY(grad_and_hooks(o, call, call->args + 1, &out->tensor, err));
     out->tensor.is_parameter = true;
     if (with_state) out->state = call->args[3];
@@ -116,7 +165,9 @@ ptm_rc ptmi_rebuild_parameter_class(struct ptmi_objects *o, const struct ptmi_ca
     if (call->n_args == 0 && (!state || state->kind != PTMI_PK_TUPLE || state->n_items != 5))
         return PTM_ITEM; /* no data */
     PTM_TRY(ptmi_arg_count(o, call, 0, 2, err));
-    if (call->n_args > 0) PTM_TRY(wrap(o, call, call->args[0], &out->tensor, err));
+    ptm_rc rc = PTM_OK;
+    if (call->n_args > 0) rc = wrap(o, call, call->args[0], &out->tensor, err);
+    if (rc != PTM_OK) return rc;
     out->tensor.is_parameter = strcmp(call->name, "Parameter") == 0;
     out->tensor.requires_grad = out->tensor.is_parameter;
     if (call->n_args > 1)
@@ -143,7 +194,8 @@ ptm_rc ptmi_rebuild_from_data(struct ptmi_objects *o, const struct ptmi_call *ca
 {
     ptm_dtype dtype = PTM_DTYPE_NONE;
     PTM_TRY(ptmi_arg_count(o, call, 4, 4, err));
-    PTM_TRY(wrap(o, call, call->args[0], &out->tensor, err));
+    ptm_rc rc = wrap(o, call, call->args[0], &out->tensor, err);
+    if (rc != PTM_OK) return rc;
     PTM_TRY(ptmi_arg_dtype(o, PTMI_ARG(call, "dtype", call->args[1]), &dtype, err));
     PTM_TRY(ptmi_arg_bool(o, PTMI_ARG(call, "requires_grad", call->args[3]),
                           &out->tensor.requires_grad, err));
@@ -212,43 +264,4 @@ ptm_rc ptmi_rebuild_wrapper(struct ptmi_objects *o, const struct ptmi_call *call
         ptmi_arg_bool(o, PTMI_ARG(call, "requires_grad", call->args[7]), &t->requires_grad, err));
     out->class_name = class->value.class_name;
     return state_of(o, call, out, err);
-}
-
-/* --- BUILD --- */
-
-/* Variables of torch 0.1: (data, grad, hooks, requires_grad, volatile). */
-static ptm_rc old_variable(struct ptmi_objects *o, const struct ptmi_call *call,
-                           const struct ptmi_pk *state, struct ptm_tensor *tensor,
-                           struct ptm_err *err)
-{
-    bool parameter = tensor->is_parameter;
-    struct ptmi_pk *two[2] = {state->items[3], state->items[2]};
-    PTM_TRY(wrap(o, call, state->items[0], tensor, err));
-    tensor->is_parameter = parameter;
-    return grad_and_hooks(o, call, two, tensor, err);
-}
-
-/* A state that is no tuple gives attributes. */
-ptm_rc ptmi_rebuild_state(struct ptmi_objects *o, const struct ptmi_call *call,
-                          struct ptmi_pk *state, struct ptmi_new_tensor *out, struct ptm_err *err)
-{
-    struct ptm_tensor *tensor = &out->tensor;
-    struct ptmi_pk **items = state->items;
-    if (state->kind == PTMI_PK_DICT) {
-        out->state = state;
-        return PTM_OK;
-    }
-    if (state->kind != PTMI_PK_TUPLE) return ptmi_call_bad(o, call, err, "its state is no tuple");
-    if (state->n_items != 3 && tensor->n_parts > 0)
-        return ptmi_call_bad(o, call, err, "another storage for a tensor that is made of parts");
-    if (state->n_items == 4) return ptmi_arg_view(o, call, items, PTM_DTYPE_NONE, tensor, err);
-    if (state->n_items == 5 && items[1]->kind == PTMI_PK_INT) {
-        PTM_TRY(ptmi_arg_view(o, call, items, PTM_DTYPE_NONE, tensor, err));
-        return ptmi_arg_bool(o, PTMI_ARG(call, "requires_grad", items[4]), &tensor->requires_grad,
-                             err);
-    }
-    if (state->n_items == 5) return old_variable(o, call, state, tensor, err);
-    if (state->n_items != 3) return ptmi_call_bad(o, call, err, "a state of another length");
-    struct ptmi_pk *two[2] = {items[0], items[2]};
-    return grad_and_hooks(o, call, two, tensor, err);
 }
