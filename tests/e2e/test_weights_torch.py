@@ -149,6 +149,12 @@ def of_quantised() -> dict:
     return made
 
 
+def of_quantised_model() -> dict:
+    torch.backends.quantized.engine = "qnnpack"  # the one that both x86 and Arm have
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
+    return torch.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8).state_dict()
+
+
 def of_sparse() -> dict:
     x = grid() * (grid() % 5 == 0)
     coo = torch.sparse_coo_tensor(torch.tensor([[0, 1, 1], [2, 0, 2]]), torch.tensor([3.0, 4.0, 5.0]), (2, 4))
@@ -216,9 +222,10 @@ def of_shared() -> dict:
     return {"a": weight, "b": weight, "c": weight.data, "d": base[1:], "e": base[:2], "f": [base, base]}
 
 
-SAVED = {"dtypes": of_dtypes, "views": of_views, "quantised": of_quantised, "sparse": of_sparse, "module": of_module, "part": Part,
-         "state_dict": lambda: of_module().state_dict(), "optimizers": of_optimizers, "training": of_training, "flags": of_flags,
-         "negated": of_negated, "shared": of_shared, "meta": lambda: {"m": torch.empty(2, 3, device="meta"), "n": torch.ones(1)}, "bare": grid,
+SAVED = {"dtypes": of_dtypes, "views": of_views, "quantised": of_quantised, "quantised_model": of_quantised_model, "sparse": of_sparse,
+         "module": of_module, "part": Part, "state_dict": lambda: of_module().state_dict(), "optimizers": of_optimizers,
+         "training": of_training, "flags": of_flags, "negated": of_negated, "shared": of_shared,
+         "meta": lambda: {"m": torch.empty(2, 3, device="meta"), "n": torch.ones(1)}, "bare": grid,
          "parameter": lambda: torch.nn.Parameter(grid()), "list": lambda: [grid(), (grid()[1:], {"x": grid()[0]})], "nothing": dict}
 CONTAINERS = {f"{kind}-{protocol}": {"_use_new_zipfile_serialization": kind == "zip", "pickle_protocol": protocol}
               for kind in ("zip", "legacy") for protocol in (2, 3, 4, 5)}
@@ -252,7 +259,8 @@ def new_dtypes_file(byteorder: str) -> tuple:
 def newest_file(byteorder: str | None, text=str) -> tuple:
     """Float and other dtypes that torch 1.13 knows too, as a current version lays them out."""
     rows = {"f4": ("FloatStorage", "float32", [1.5, -2, 3, 4, 5, 6]), "f8": ("DoubleStorage", "float64", range(6)),
-            "i8": ("LongStorage", "int64", range(-3, 3)), "i2": ("ShortStorage", "int16", range(6)), "u1": ("ByteStorage", "uint8", range(6)),
+            "i8": ("LongStorage", "int64", range(-3, 3)), "i2": ("ShortStorage", "int16", range(6)),
+            "u1": ("ByteStorage", "uint8", range(6)),
             "c16": ("ComplexDoubleStorage", "complex128", [1 + 2j] * 6), "f2": ("HalfStorage", "float16", range(6))}
     value, storages, want = {}, {}, {}
     for i, (code, (kind, dtype, values)) in enumerate(rows.items()):
@@ -327,7 +335,8 @@ class Files:
             self.unsaved[name] = str(error).splitlines()[0]
 
     def read_all(self, *arguments):
-        done = subprocess.run([TOOL, *(arguments or self.paths.values())], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+        done = subprocess.run([TOOL, *(arguments or self.paths.values())], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=120)
         assert done.returncode == 0 and not done.stderr, done.stderr
         for line in done.stdout.splitlines():
             said = json.loads(line)
@@ -340,6 +349,11 @@ class Files:
         said = self.read[name]
         assert "error" not in said, said.get("message")
         return said
+
+
+def lite() -> bytes:
+    """For phones: bytecode beside the object, and storages of constants with another kind of key."""
+    return torch.jit.trace(Part(), torch.ones(1, 3))._save_to_buffer_for_lite_interpreter()
 
 
 def scripts() -> dict:
@@ -360,6 +374,7 @@ def files(tmp_path_factory):
         out = io.BytesIO()
         torch.jit.save(module, out)
         made.write(name, out.getvalue())
+    made.write("lite", lite())
     for byteorder in ("little", "big"):
         made.write(f"new-{byteorder}", new_dtypes_file(byteorder)[0])
     for byteorder in ("little", "big", None):
@@ -376,7 +391,8 @@ def files(tmp_path_factory):
     made.write("wrapped", wrapped.getvalue())
     made.write("rezipped", rezipped(made.paths["training-zip-2"]))
     made.write("nested", pickle.dumps({"t": grid().t(), "m": Part()}, 2))
-    made.write("sklearn", pickle.dumps({"coef_": np.arange(6.0).reshape(2, 3).T, "classes_": np.array([1, 2], dtype=">i4"), "n": np.float32(2)}, 4))
+    arrays = {"coef_": np.arange(6.0).reshape(2, 3).T, "classes_": np.array([1, 2], dtype=">i4"), "n": np.float32(2)}
+    made.write("sklearn", pickle.dumps(arrays, 4))
     made.read_all()
     return made
 
@@ -450,7 +466,7 @@ def test_storages_are_shared_as_in_torch_and_lie_where_they_are_said_to(files, c
     assert len(set(by_index.values())) == len(by_index)
 
 
-@pytest.mark.parametrize("name", ["script", "trace", "constants"])
+@pytest.mark.parametrize("name", ["script", "trace", "constants", "lite"])
 def test_torchscript_parameters_and_buffers(files, name):
     said = files[name]
     assert said["format"] == "torchscript"
@@ -524,7 +540,8 @@ def test_a_big_endian_file_has_the_same_values(files):
     assert said.keys() == little.keys() and all(said[name]["sha256"] == little[name]["sha256"] for name in said)
 
 
-@pytest.mark.parametrize("name,like,kind", [("wrapped", "training-legacy-2", "pytorch-legacy"), ("rezipped", "training-zip-2", "pytorch-zip")])
+@pytest.mark.parametrize("name,like,kind", [("wrapped", "training-legacy-2", "pytorch-legacy"),
+                                            ("rezipped", "training-zip-2", "pytorch-zip")])
 def test_zips_made_by_other_programs(files, name, like, kind):
     said = files[name]
     assert said["format"] == kind

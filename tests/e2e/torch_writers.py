@@ -104,8 +104,8 @@ class TorchZip:
         self.out += path + struct.pack("<2sH", b"FB", fill) + b"Z" * fill + data
         if data:
             self.out += struct.pack("<4s3I", b"PK\7\x08", crc, len(data), len(data))
-        self.directory += struct.pack("<4s6H3I5H2I", b"PK\1\2", 0, 0, flags, 0, 0, 0, crc, len(data), len(data), len(path), 0, 0, 0, 0, 0, at)
-        self.directory += path
+        self.directory += struct.pack("<4s6H3I", b"PK\1\2", 0, 0, flags, 0, 0, 0, crc, len(data), len(data))
+        self.directory += struct.pack("<5H2I", len(path), 0, 0, 0, 0, 0, at) + path
         self.count += 1
         return self
 
