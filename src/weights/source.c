@@ -125,7 +125,6 @@ ptm_rc ptmi_source_own(void *data, size_t len, const char *name, ptmi_source **o
     PTM_TRY(ptmi_source_new(name, &source, err));
     source->data = ptm_steal(&owned);
     source->size = len;
-    source->unpacked = true;
     source->writable = true;
     source->close = close_memory;
     *out = source;
@@ -188,11 +187,6 @@ int ptmi_source_fd(const ptmi_source *source, uint64_t *out_offset)
 {
     if (source->root->fd >= 0) *out_offset = source->in_root;
     return source->root->fd;
-}
-
-int64_t ptmi_source_origin(const ptmi_source *source)
-{
-    return source->root->unpacked ? -1 : (int64_t)source->in_root;
 }
 
 bool ptmi_source_within(const ptmi_source *part, const ptmi_source *whole, uint64_t *out_offset)

@@ -55,9 +55,6 @@ bool ptmi_source_is_remote(const ptmi_source *source);
 /* The descriptor of the file behind it and where the source begins in it, so that bytes can be
  * copied inside the kernel; -1 when there is none. */
 int ptmi_source_fd(const ptmi_source *source, uint64_t *out_offset);
-/* Where byte 0 of the source lies in the outermost one it is a part of; -1: it is none of its bytes
- * (inflated). */
-int64_t ptmi_source_origin(const ptmi_source *source);
 /* Does part lie in whole (or is it whole itself)? Then *out_offset is where it begins there. */
 bool ptmi_source_within(const ptmi_source *part, const ptmi_source *whole, uint64_t *out_offset);
 

@@ -21,7 +21,6 @@ struct ptmi_source {
     /* Of roots alone. */
     int fd;                             /* of the mapped file, or -1 */
     bool writable;                      /* a mapping that may have been written to */
-    bool unpacked;                      /* memory that was made, not found in a file */
     void (*close)(ptmi_source *source); /* frees what data points at; NULL: it is lent */
     /* Of a URL: brings [offset, offset + len) here, which lies inside; NULL: all is here. */
     ptm_rc (*fetch)(ptmi_source *source, uint64_t offset, uint64_t len, struct ptm_err *err);

@@ -49,7 +49,6 @@ static void test_weights_source__maps_files(void **state)
     assert_false(ptmi_source_is_remote(source));
     assert_bytes(source, 0, "0123456789");
     assert_bytes(source, 3, "345");
-    assert_int_equal(ptmi_source_origin(source), 0);
     assert_true(ptmi_source_fd(source, &offset) >= 0);
     assert_int_equal(offset, 0);
     assert_int_equal(ptmi_source_prefetch(source, 2, 8, NULL), PTM_OK);
@@ -167,7 +166,6 @@ static void test_weights_source__parts_hold_the_whole(void **state)
     assert_int_equal(ptmi_source_size(inner), 3);
     assert_bytes(inner, 0, "345");
     assert_int_equal(ptmi_source_at(inner, 0, 4, &p, NULL), PTM_EFORMAT);
-    assert_int_equal(ptmi_source_origin(inner), 3);
     assert_true(ptmi_source_fd(inner, &offset) >= 0);
     assert_int_equal(offset, 3);
     assert_int_equal(ptmi_source_part(inner, 2, 2, "p", &part, NULL), PTM_EFORMAT);
@@ -184,8 +182,6 @@ static void test_weights_source__memory_that_was_made_lies_in_no_file(void **sta
     uint64_t offset = 0;
     assert_int_equal(ptmi_source_own(strdup("made"), 4, "made", &source, NULL), PTM_OK);
     assert_int_equal(ptmi_source_part(source, 1, 2, "part", &part, NULL), PTM_OK);
-    assert_int_equal(ptmi_source_origin(source), -1);
-    assert_int_equal(ptmi_source_origin(part), -1);
     assert_int_equal(ptmi_source_fd(part, &offset), -1);
     ptmi_source_unref(source);
     assert_bytes(part, 0, "ad");
