@@ -455,6 +455,53 @@ static void test_weights_objects__storage_ids_are_checked(void **state)
     ptm_weights_close(w);
 }
 
+/* --- streams inside streams --- */
+
+/* A legacy stream around one storage of two floats, as a bytes literal of the notation. */
+static char *nested_storage(void)
+{
+    struct pickle_out out = {0};
+    pk_bytes(&out, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
+    pickle_put(&out, "1001");
+    pickle_put(&out, "{'protocol_version': 1001, 'little_endian': True, 'type_sizes': {'short': 2, "
+                     "'int': 4, 'long': 4}}");
+    pickle_put(&out, "P('storage', @torch.FloatStorage, '7', 'cpu', 2, None)");
+    pickle_put(&out, "['7']");
+    pk_le(&out, 2, 8);
+    pk_bytes(&out, "\0\0\x80\x3f\0\0\0\x40", 8);
+    char *text = calloc(1, out.len * 4 + 4);
+    assert_non_null(text);
+    char *to = text + sprintf(text, "b'");
+    for (size_t i = 0; i < out.len; i++) to += sprintf(to, "\\x%02x", out.data[i]);
+    sprintf(to, "'");
+    free(out.data);
+    return text;
+}
+
+/* pickle.dump() of a tensor: its storage is a stream of its own. */
+static void test_weights_objects__storages_in_streams_of_their_own(void **state)
+{
+    float two[2];
+    char *nested = nested_storage(), notation[8192];
+    (void)state;
+    snprintf(notation, sizeof notation,
+             "{'w': " V2
+             "(=1@torch.storage._load_from_bytes(%s), 0, (2), (1), False, None), 's': #1, "
+             "'v': " V2 "(#1, 1, (1), (1), False, None)}",
+             nested);
+    ptm_weights *w = open_notation(notation);
+    assert_int_equal(ptm_weights_count(w), 3);
+    assert_int_equal(ptm_weights_storage_count(w), 1); /* still shared */
+    assert_int_equal(ptm_weights_read(w, ptm_weights_tensor(w, 0), two, sizeof two, NULL), PTM_OK);
+    assert_true(two[0] == 1 && two[1] == 2);
+    assert_int_equal(ptm_weights_find(w, "v")->offset, 1);
+    assert_true(ptm_weights_storage(w, 0)->file_offset > 0);
+    ptm_weights_close(w);
+    free(nested);
+    assert_refused("@torch.storage._load_from_bytes(b'abc')", PTM_EFORMAT, "in the bytes at byte");
+    assert_names("@torch.storage._load_from_bytes(1)", "");
+}
+
 /* Every prefix of a file with all kinds of things fails, and nothing else happens. */
 static void test_weights_objects__cut_at_every_byte(void **state)
 {
@@ -495,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_weights_objects__bare_storages_are_tensors),
         cmocka_unit_test(test_weights_objects__classes_saved_with_their_source),
         cmocka_unit_test(test_weights_objects__storage_ids_are_checked),
+        cmocka_unit_test(test_weights_objects__storages_in_streams_of_their_own),
         cmocka_unit_test(test_weights_objects__cut_at_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
