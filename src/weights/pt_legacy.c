@@ -32,6 +32,8 @@ static const char magic_text[] = "L119547037146038801333356L\n.";
 /* Bytes of streams inside pickles that are read in any file: of a small one that was deflated come
  * more than it has. */
 #define NESTED_ANYWAY (16u << 20)
+/* What it costs to begin one, in bytes read: an honest one has 250 of its own in the file. */
+#define NESTED_COST 1024
 
 /* One stream while it is read. */
 struct stream {
@@ -254,7 +256,7 @@ static ptm_rc look_up(void *arg, const struct ptmi_pk *id, size_t *out, ptm_dtyp
 static ptm_rc spend(struct ptm_weights *weights, ptmi_source *source, struct ptm_err *err)
 {
     uint64_t most = ptmi_source_size(weights->source) * PTM_LIMIT_ARCHIVE_DEPTH + NESTED_ANYWAY;
-    weights->nested_bytes += ptmi_source_size(source);
+    weights->nested_bytes += ptmi_source_size(source) + NESTED_COST;
     if (weights->nested < PTM_LIMIT_ARCHIVE_DEPTH && weights->nested_bytes <= most) return PTM_OK;
     return ptm_err_set(err, PTM_ELIMIT, "%s: more checkpoints inside each other than %d deep",
                        ptmi_source_name(source), PTM_LIMIT_ARCHIVE_DEPTH);

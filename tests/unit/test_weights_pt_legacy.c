@@ -236,6 +236,29 @@ static void test_weights_pt_legacy__inside_itself_ends_somewhere(void **state)
     assert_refused(&inner, PTM_ELIMIT, "");
 }
 
+/* A list of streams, each of which is a list of as many, and all are the same bytes. */
+static void test_weights_pt_legacy__is_not_read_a_million_times(void **state)
+{
+    struct bytes inner = {0};
+    (void)state;
+    legacy_checkpoint(&inner);
+    for (int i = 0; i < 5; i++) {
+        struct bytes outer = {0};
+        legacy_head(&outer);
+        bytes_text(&outer, "\x80\x03("
+                           "ctorch.storage\n_load_from_bytes\nq");
+        bytes_put(&outer, "\0B", 2);
+        bytes_int(&outer, inner.len, 4);
+        bytes_put(&outer, inner.data, inner.len);
+        bytes_text(&outer, "\x85q\1R");
+        for (int j = 0; j < 20; j++) bytes_put(&outer, "h\0h\1R", 5);
+        bytes_text(&outer, "l.");
+        legacy_keys(&outer, 0, NULL);
+        inner = outer;
+    }
+    assert_refused(&inner, PTM_ELIMIT, "more checkpoints inside each other");
+}
+
 static void test_weights_pt_legacy__refuses_every_truncation(void **state)
 {
     struct bytes file = {0};
@@ -310,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_weights_pt_legacy__stops_where_its_last_storage_does),
         cmocka_unit_test(test_weights_pt_legacy__is_read_inside_a_pickle),
         cmocka_unit_test(test_weights_pt_legacy__inside_itself_ends_somewhere),
+        cmocka_unit_test(test_weights_pt_legacy__is_not_read_a_million_times),
         cmocka_unit_test(test_weights_pt_legacy__refuses_every_truncation),
         cmocka_unit_test(test_weights_pt_legacy__survives_every_flipped_byte),
         cmocka_unit_test(test_weights_plain_pickle__is_read_to_its_end_and_no_further),
