@@ -297,10 +297,18 @@ def layouts_file() -> tuple:
     return w.torch_zip(value, storages), longs
 
 
-class Hashable(w.Text):
-    """A Python 2 string as a dictionary's key."""
+def legacy_file(text=str) -> bytes:
+    """As torch before 0.4 wrote it: storages that are parts of others, keys that are addresses, in no order."""
+    floats, longs = np.arange(10, dtype="<f4"), np.arange(5, dtype="<i8")
 
-    __hash__ = object.__hash__
+    def of(key, kind, numel, view):
+        return w.storage_id(kind, key, numel, text=text, more=(view,))
+
+    value = {text("whole"): w.tensor_v2(of("94801", "FloatStorage", 10, None), 1, (3, 3), (3, 1)),
+             text("long"): w.tensor_v2(of("7", "LongStorage", 5, None), 0, (5,), (1,)),
+             text("view"): w.tensor_v2(of("94801", "FloatStorage", 10, (text("94802"), 4, 6)), 1, (2, 2), (1, 2)),
+             text("old"): w.Call(w.Global("torch._utils", "_rebuild_tensor"), (of("7", "LongStorage", 5, None), 2, (3,), (1,)))}
+    return w.torch_legacy(value, {"94801": (10, floats.tobytes()), "7": (5, longs.tobytes())}, text)
 
 
 def tar_file() -> bytes:
@@ -380,9 +388,11 @@ def files(tmp_path_factory):
     for byteorder in ("little", "big", None):
         value, storages, _ = newest_file(byteorder)
         made.write(f"newest-{byteorder}", w.torch_zip(value, storages, byteorder, newest=byteorder is not None))
-    value, storages, _ = newest_file(None, Hashable)
+    value, storages, _ = newest_file(None, w.Text)
     made.write("python2", w.torch_zip(value, storages, None, newest=False))
     made.write("tar", tar_file())
+    made.write("legacy", legacy_file())
+    made.write("legacy-python2", legacy_file(w.Text))
     made.write("layouts", layouts_file()[0])
     made.write("swapped", to_big_endian(made.paths["views-zip-2"]))
     wrapped = io.BytesIO()
@@ -525,14 +535,16 @@ def test_files_by_hand_are_what_torch_takes_them_for(files, name):
     compare(files[name], load(files.paths[name]))
 
 
-def test_tar_files_of_torch_0_1(files):
-    said = files["tar"]
-    assert said["format"] == "pytorch-tar"
-    want = {name: expected(tensor) for name, tensor in walk(load(files.paths["tar"]))}
-    want["view"]["offset"] = 5  # torch makes a storage of the view: 1; here it is 4 on in the whole one
+@pytest.mark.parametrize("name,kind", [("tar", "pytorch-tar"), ("legacy", "pytorch-legacy"), ("legacy-python2", "pytorch-legacy")])
+def test_old_files_with_parts_of_storages(files, name, kind):
+    said = files[name]
+    assert said["format"] == kind
+    want = {key: expected(tensor) for key, tensor in walk(load(files.paths[name]))}
+    assert want["view"]["offset"] == 1  # torch makes a storage of the part ..
+    want["view"]["offset"] = 5  # .. which begins at 4 of the whole one
     assert list(said["tensors"]) == list(want)
-    for name, tensor in want.items():
-        assert_same(said["tensors"][name], tensor, name)
+    for key, tensor in want.items():
+        assert_same(said["tensors"][key], tensor, key)
 
 
 def test_a_big_endian_file_has_the_same_values(files):
@@ -620,7 +632,7 @@ def server():
     made.server_close()
 
 
-@pytest.mark.parametrize("name", ["views-zip-2", "views-legacy-2", "training-zip-4", "tar", "script", "wrapped", "rezipped"])
+@pytest.mark.parametrize("name", ["views-zip-2", "views-legacy-2", "training-zip-4", "tar", "legacy", "script", "wrapped", "rezipped"])
 def test_files_on_a_server_are_read_as_on_disk(files, server, tmp_path, name):
     server.files[f"/{name}"] = files.paths[name].read_bytes()
     remote = Files(tmp_path)

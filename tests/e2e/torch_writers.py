@@ -34,6 +34,9 @@ class Text:
 
     value: str
 
+    def __hash__(self) -> int:
+        return hash(self.value)
+
 
 def opcodes(value: Any) -> bytes:
     """The value's opcodes of protocol 2, without a memo."""
@@ -81,9 +84,10 @@ def tensor_v3(storage: Any, offset: int, size: tuple, stride: tuple, dtype: str,
                 (storage, offset, size, stride, False, HOOKS, Global("torch", dtype), *metadata))
 
 
-def storage_id(kind: str, key: str, numel: int, device: str = "cpu", text: Any = str) -> PersId:
+def storage_id(kind: str, key: str, numel: int, device: str = "cpu", text: Any = str, more: tuple = ()) -> PersId:
+    """more: what legacy streams have behind it, None or (key of the view, offset, elements)."""
     module = "torch.storage" if kind == "UntypedStorage" else "torch"
-    return PersId((text("storage"), Global(module, kind), text(key), text(device), numel))
+    return PersId((text("storage"), Global(module, kind), text(key), text(device), numel, *more))
 
 
 @dataclass
@@ -130,6 +134,13 @@ def torch_zip(value: Any, storages: dict, byteorder: str | None = "little", newe
     if newest:
         made.add(".data/serialization_id", b"0" * 40)
     return made.bytes()
+
+
+def torch_legacy(value: Any, storages: dict, text: Any = str) -> bytes:
+    """A legacy stream; storages: (elements, bytes) by key, in the order they are to stand in."""
+    system = {text("protocol_version"): 1001, text("little_endian"): True, text("type_sizes"): {text("long"): 8}}
+    parts = [0x1950A86A20F9469CFC6C, 1001, system, value, [text(key) for key in storages]]
+    return b"".join(map(dumps, parts)) + b"".join(struct.pack("<q", numel) + data for numel, data in storages.values())
 
 
 @dataclass
