@@ -60,24 +60,25 @@ static bool hex(const uint8_t **at, const uint8_t *end, unsigned digits, uint8_t
     return true;
 }
 
-/* What stands behind a backslash. */
+/* What stands behind a backslash; false: nothing that means anything, and the backslash is one. */
 static bool escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
 {
     static const char from[] = "\\'\"abfnrtv", to[] = "\\'\"\a\b\f\n\r\t\v";
-    uint8_t c = *(*at)++;
+    const uint8_t *next = *at + 1;
+    uint8_t c = **at;
     const char *simple = c ? strchr(from, (char)c) : NULL;
     if (simple) {
         *out = (uint8_t)to[simple - from];
-        return true;
+    } else if (c >= '0' && c <= '7') {
+        unsigned value = c - '0';
+        for (int i = 0; i < 2 && next < end && *next >= '0' && *next <= '7'; i++)
+            value = value * 8 + (*next++ - '0');
+        *out = (uint8_t)value;
+    } else if (!(c == 'x' && hex(&next, end, 2, out)) && !(c == 'u' && hex(&next, end, 4, out)) &&
+               !(c == 'U' && hex(&next, end, 8, out))) {
+        return false;
     }
-    if (c == 'x') return hex(at, end, 2, out);
-    if (c == 'u') return hex(at, end, 4, out);
-    if (c == 'U') return hex(at, end, 8, out);
-    if (c < '0' || c > '7') return false;
-    unsigned value = c - '0';
-    for (int i = 0; i < 2 && *at < end && **at >= '0' && **at <= '7'; i++)
-        value = value * 8 + (*(*at)++ - '0');
-    *out = (uint8_t)value;
+    *at = next;
     return true;
 }
 
@@ -88,7 +89,7 @@ static size_t latin1(const uint8_t *at, const uint8_t *end, bool escaped, uint8_
     while (at < end && n < max) {
         uint8_t c = *at++;
         if (escaped && c == '\\' && at < end) {
-            if (!escape(&at, end, &c)) break;
+            if (!escape(&at, end, &c)) c = '\\';
         } else if (!escaped && c >= 0x80) {
             if (c < 0xc2 || c > 0xc3 || at == end) break;
             c = (uint8_t)(c << 6 | (*at++ & 0x3f));
