@@ -64,6 +64,7 @@ struct ptmi_new_tensor {
     struct ptm_tensor tensor;
     const char *class_name; /* NULL: torch.Tensor */
     struct ptmi_pk *state;  /* attributes; NULL: none */
+    bool is_storage;        /* a bare storage's elements */
 };
 
 /*

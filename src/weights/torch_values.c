@@ -168,6 +168,7 @@ static ptm_rc make_call(struct ptmi_objects *o, struct ptmi_pk *node, struct ptm
     if (!class) return ptmi_made_object(o, &call, out, err);
     struct ptmi_made *global = NULL;
     PTM_TRY(ptmi_make(o, class, &global, err));
+    PTM_ASSERT(global, err);
     call.name = class->name;
     call.class_name = global->value.class_name;
     bool plain = !node->kwargs || node->kwargs->n_items == 0;
@@ -196,6 +197,7 @@ ptm_rc ptmi_made_tensor(struct ptmi_objects *o, const struct ptmi_call *call,
     made->value.tensor = memory;
     made->value.class_name = new->class_name;
     made->holds_tensor = true;
+    made->is_storage = new->is_storage;
     made->state = new->state;
     if (made->state) PTM_TRY(ptmi_made_queue(o, made, err));
     *out = made;
@@ -249,17 +251,17 @@ static ptm_rc storage_view(struct ptmi_objects *o, const struct ptmi_call *call,
 static ptm_rc make_storage(struct ptmi_objects *o, struct ptmi_pk *node, struct ptmi_made **out,
                            struct ptm_err *err)
 {
-    struct ptmi_new_tensor new = {.tensor = {.name = "", .storage = PTM_NO_STORAGE}};
+    struct ptmi_new_tensor new = {.tensor = {.name = "", .storage = PTM_NO_STORAGE},
+                                  .is_storage = true};
     struct ptmi_call call = {.name = "storage", .node = node};
     struct ptmi_made *class = NULL;
     PTM_TRY(storage_view(o, &call, &new, err));
     if (node->args->kind == PTMI_PK_TUPLE && node->args->n_items >= 5) {
         PTM_TRY(ptmi_make(o, node->args->items[1], &class, err));
+        PTM_ASSERT(class, err);
         new.class_name = class->value.class_name;
     }
-    PTM_TRY(ptmi_made_tensor(o, &call, &new, out, err));
-    (*out)->is_storage = true;
-    return PTM_OK;
+    return ptmi_made_tensor(o, &call, &new, out, err);
 }
 
 static ptm_rc make_persid(struct ptmi_objects *o, struct ptmi_pk *node, struct ptmi_made **out,
