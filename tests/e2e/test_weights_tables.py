@@ -11,7 +11,9 @@ import zipfile
 
 import pytest
 import weights_peers
+from conftest import Ptm
 from servers import BUILD, ROOT
+from test_weights_url import Files
 
 np = pytest.importorskip("numpy", reason="python3-numpy is not installed")
 TOOL = BUILD / "tests/e2e/tool_weights"
@@ -389,3 +391,64 @@ def test_gguf_types_have_the_sizes_of_its_package(tmp_path):
         assert tensors[name]["dtype"] == plain.get(name, f"ggml:{name.lower()}")
         assert tensors[name]["shape"] == shape and tensors[name]["nbytes"] == data.nbytes, name
         assert tensors[name]["sha256"] == sha(data.tobytes()), name
+
+
+# --- on a server ---
+
+
+@pytest.fixture
+def server(tmp_path):
+    with Files(tmp_path / "server") as files:
+        yield files
+
+
+def over_http(tmp_path, server, name: str, most_requests: int, most_bytes: int) -> dict:
+    """ptm weights ls of the file by its URL: what it says of it locally too, for so many requests and bytes at most."""
+    ptm = Ptm(tmp_path)
+    (row,) = ptm.json_lines("weights", "ls", server.url(name))
+    (local,) = ptm.json_lines("weights", "ls", server.files / name)
+    assert row.pop("file") == server.url(name) and local.pop("file")
+    assert row == local
+    requests = server.served()
+    assert all(status in (206, 404) for status, *_ in requests)
+    assert len(requests) <= most_requests, requests
+    assert sum(sent for _, sent, *_ in requests) <= most_bytes, requests
+    return row
+
+
+def test_gguf_on_a_server_costs_its_table(tmp_path, server):
+    gguf = weights_peers.need("gguf")
+    writer = gguf.GGUFWriter(str(server.files / "m.gguf"), "llama")
+    writer.add_array("tokenizer.ggml.tokens", [f"token {i}" for i in range(100_000)])
+    for i in range(40):
+        writer.add_tensor(f"blk.{i}.w", np.zeros((1024, 512), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    row = over_http(tmp_path, server, "m.gguf", 8, 8 << 20)
+    assert len(row["tensors"]) == 40
+
+
+def test_compressed_npz_on_a_server_costs_the_beginnings_of_its_members(tmp_path, server):
+    np.savez_compressed(server.files / "m.npz", **{f"w{i}": some("f4", (1 << 20,)) for i in range(8)})
+    row = over_http(tmp_path, server, "m.npz", 20, 4 << 20)
+    assert [tensor["shape"] for tensor in row["tensors"]] == [[1 << 20]] * 8
+
+
+def test_onnx_on_a_server_costs_its_tags(tmp_path, server):
+    o = onnx()
+    tensors = [o.numpy_helper.from_array(np.full(2 << 20, i, dtype=np.float32), f"w{i}") for i in range(8)]
+    save(server.files / "m.onnx", model_of(tensors))
+    row = over_http(tmp_path, server, "m.onnx", 20, 4 << 20)
+    assert len(row["tensors"]) == 8
+
+
+def test_onnx_external_data_lie_beside_its_url(tmp_path, server):
+    o = onnx()
+    model = model_of([o.numpy_helper.from_array(np.zeros(2 << 20, dtype=np.float32), "w")])
+    o.save_model(model, str(server.files / "m.onnx"), save_as_external_data=True, location="m.data")
+    row = over_http(tmp_path, server, "m.onnx", 6, 2 << 20)
+    assert row["tensors"][0]["shape"] == [2 << 20]
+    (server.files / "m.data").unlink()
+    over_http(tmp_path, server, "m.onnx", 12, 4 << 20)
