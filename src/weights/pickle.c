@@ -536,19 +536,35 @@ static struct ptmi_pkm new_machine(const struct ptmi_pkm *like)
     };
 }
 
-/* Globals that a file's reader asks for from the broken frame on. Those before it are listed. */
+static bool same_global(const struct ptmi_pk_global *a, const struct ptmi_pk_global *b)
+{
+    return a->at == b->at && strcmp(a->node->module, b->node->module) == 0 &&
+           strcmp(a->node->name, b->node->name) == 0;
+}
+
+/* Leaves of the globals from n on those that are not among the n before them. Both were listed in
+ * the order of their places. */
+static void keep_new_globals(struct ptmi_pickle *out, size_t n)
+{
+    size_t kept = n, before = 0;
+    for (size_t i = n; i < out->n_globals; i++) {
+        while (before < n && out->globals[before].at < out->globals[i].at) before++;
+        if (before < n && same_global(&out->globals[before], &out->globals[i])) continue;
+        out->globals[kept++] = out->globals[i];
+    }
+    out->n_globals = kept;
+}
+
+/* Globals that a file's reader asks for. */
 static ptm_rc run_discarding(const struct ptmi_pkm *first)
 {
     struct ptmi_pkm m = new_machine(first);
-    struct ptmi_pickle *out = m.out;
-    size_t n = out->n_globals;
+    size_t n = m.out->n_globals;
     m.frames = PTMI_PKM_DISCARD;
     set_limit(&m);
     ptm_rc rc = run(&m);
     clear_machine(&m);
-    for (size_t i = n; i < out->n_globals; i++)
-        if (out->globals[i].at >= first->broken_at) out->globals[n++] = out->globals[i];
-    out->n_globals = n;
+    keep_new_globals(m.out, n);
     return rc;
 }
 

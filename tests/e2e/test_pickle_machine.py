@@ -259,6 +259,7 @@ TEXTS = [b"", b"a", b"os", b"system", b"builtins", b"eval", "é".encode(), b"\xe
          b"collections",
          b"OrderedDict", b"a\0b", b"torch", b"FloatStorage", b"x" * 20]
 NUMBERS = [0, 1, 2, 3, 7, 255]
+OPCODES = [ord(opcode.code) for opcode in pickletools.opcodes]
 
 
 class Forge:
@@ -453,7 +454,7 @@ def mutate(rng, data, other):
         elif choice == 6:
             del data[at:]
         elif at < len(data):
-            data[at] = rng.choice(b"().012FGIJKLMNPQRSTUVX]abcdeghijlopqrstu}\x80\x81\x82\x85\x86\x87\x88\x8a\x8c\x8f\x90\x91\x92\x93\x94\x95\x96")
+            data[at] = rng.choice(OPCODES)
     return bytes(data)
 
 
