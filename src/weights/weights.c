@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ptm/weights.h>
 
@@ -125,6 +126,47 @@ static ptm_rc sibling_url(struct ptm_weights *weights, const char *relative, ptm
     return ptmi_source_open_url(weights->net, url, out, err);
 }
 
+/* Longest name of a blob: a SHA-256. */
+#define BLOB_NAME 64
+
+/*
+ * In the cache of huggingface_hub every file of snapshots/REV is a link to ../../blobs/HASH (one
+ * more
+ * .. for each folder within REV). Such a link, and no other, is followed: it can lead to files of
+ * that cache alone. Is dir/relative one? Then name is its blob.
+ */
+static bool is_cache_link(const char *dir, const char *relative, char name[BLOB_NAME + 1])
+{
+    char target[256];
+    PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, relative);
+    ssize_t len = path ? readlink(path, target, sizeof target - 1) : -1;
+    if (len < 0) return false;
+    target[len] = '\0';
+    size_t ups = 0, want = 2;
+    for (const char *c = relative; *c; c++) want += *c == '/';
+    const char *at = target;
+    for (; strncmp(at, "../", 3) == 0; at += 3) ups++;
+    if (ups != want || strncmp(at, "blobs/", 6) != 0) return false;
+    at += 6;
+    size_t n = strlen(at);
+    if (n < 40 || n > BLOB_NAME || !ptmi_str_is_hex(at, n)) return false;
+    memcpy(name, at, n + 1);
+    return true;
+}
+
+static ptm_rc sibling_file(struct ptm_weights *weights, const char *relative, ptmi_source **out,
+                           struct ptm_err *err)
+{
+    char blob[BLOB_NAME + 1];
+    PTM_AUTO(ptmi_freep) char *dir = ptmi_path_dir(weights->path);
+    if (!dir) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    if (!is_cache_link(dir, relative, blob))
+        return ptmi_source_open_beneath(dir, relative, weights->opts.writable, out, err);
+    PTM_AUTO(ptmi_freep) char *blobs = ptmi_path_join(dir, "../../blobs");
+    if (!blobs) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    return ptmi_source_open_beneath(blobs, blob, weights->opts.writable, out, err);
+}
+
 ptm_rc ptmi_weights_sibling(struct ptm_weights *weights, const char *relative, ptmi_source **out,
                             struct ptm_err *err)
 {
@@ -132,9 +174,7 @@ ptm_rc ptmi_weights_sibling(struct ptm_weights *weights, const char *relative, p
     if (rc == PTM_OK && weights->net) {
         rc = sibling_url(weights, relative, out, err);
     } else if (rc == PTM_OK) {
-        PTM_AUTO(ptmi_freep) char *dir = ptmi_path_dir(weights->path);
-        if (!dir) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-        rc = ptmi_source_open_beneath(dir, relative, weights->opts.writable, out, err);
+        rc = sibling_file(weights, relative, out, err);
     }
     if (rc == PTM_OK) return PTM_OK;
     return ptm_err_ctx(err, rc, "%s: a file it refers to", weights->path);

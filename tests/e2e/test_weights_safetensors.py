@@ -221,6 +221,31 @@ def test_shards_and_their_index(cli, tmp_path):
     assert_equal(one, {name: tensor for name, tensor in wanted.items() if name != "layer.3.weight"})
 
 
+def test_an_index_in_the_cache_of_huggingface_hub(cli, tmp_path):
+    """There every file of a snapshot is a link to ../../blobs/HASH; any other link is refused."""
+    snapshot, blobs = tmp_path / "models--acme--tiny/snapshots/0123", tmp_path / "models--acme--tiny/blobs"
+    (snapshot / "sub").mkdir(parents=True)
+    blobs.mkdir()
+    tensors = {"a": torch.ones(2), "b": torch.zeros(3)}
+
+    def link(name, data, depth="../../"):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        (snapshot / name).symlink_to(f"{depth}blobs/{digest}")
+
+    link("one.safetensors", st.save({"a": tensors["a"]}))
+    link("sub/two.safetensors", st.save({"b": tensors["b"]}), "../../../")
+    link("model.safetensors.index.json", json.dumps({"weight_map": {"a": "one.safetensors", "b": "sub/two.safetensors"}}).encode())
+    said, = cli.json_lines("weights", "ls", snapshot / "model.safetensors.index.json")
+    assert [tensor["name"] for tensor in said["tensors"]] == ["a", "b"]
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes((snapshot / "one.safetensors").read_bytes())
+    for target in (str(outside), "../../../outside.safetensors", "../../blobs/../../outside.safetensors", f"../../../blobs/{'0' * 64}"):
+        (snapshot / "one.safetensors").unlink()
+        (snapshot / "one.safetensors").symlink_to(target)
+        assert "one.safetensors" in cli.run("weights", "ls", snapshot / "model.safetensors.index.json", expect=2).stderr
+
+
 def test_shards_on_a_server_are_read_beside_their_index(cli, tmp_path):
     wanted = {f"layer.{i}.weight": torch.randn(64, 64) for i in range(6)}
     with Files(tmp_path / "server") as server:
