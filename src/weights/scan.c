@@ -59,12 +59,8 @@ const char *ptmi_scan_closed_archive(const uint8_t *head, size_t len)
         {"Rar!\x1a\x07", 6, "rar"},
         {"MSCF\0\0\0\0", 8, "cab"},
         {"LZIP\x01", 5, "lzip"},
-        {"!<arch>\n", 8, "ar"},
-        {"070701", 6, "cpio"},
-        {"070707", 6, "cpio"},
         {"hsqs", 4, "squashfs"},
         {"xar!\0\x1c", 6, "xar"},
-        {"\x1f\x9d", 2, "compress"},
         {"\xff\x06\0\0sNaPpY", 10, "snappy"},
         {"LRZI", 4, "lrzip"},
     };

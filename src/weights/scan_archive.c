@@ -54,10 +54,12 @@ static bool inner_name(const struct ptmi_scan_item *item, const char *kind,
     return packed;
 }
 
-/* Some of them have next to no magic number: what does not unpack is none. */
-static bool is_sure(const char *kind)
+/* Some of them have next to no magic number, and numbers may begin like any: what does not unpack
+ * is none. */
+static bool is_sure(const struct ptmi_scan_item *item, const char *kind)
 {
-    return strcmp(kind, "zlib") != 0 && strcmp(kind, "lzma") != 0;
+    return item->place != PTMI_SCAN_RECORD && strcmp(kind, "zlib") != 0 &&
+           strcmp(kind, "lzma") != 0;
 }
 
 ptm_rc ptmi_scan_compressed(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char *kind,
@@ -70,7 +72,7 @@ ptm_rc ptmi_scan_compressed(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     uint64_t max = scan->may_unpack < PTM_LIMIT_INFLATED ? scan->may_unpack : PTM_LIMIT_INFLATED;
     ptm_rc rc = ptmi_unpack_stream(item->source, max, &source, &why);
     bool named = inner_name(item, kind, name);
-    *out_is = rc == PTM_OK || rc == PTM_ELIMIT || rc == PTM_ENOMEM || named || is_sure(kind);
+    *out_is = rc == PTM_OK || rc == PTM_ELIMIT || rc == PTM_ENOMEM || named || is_sure(item, kind);
     if (!*out_is) return PTM_OK;
     item->format = kind;
     PTM_TRY(ptmi_scan_hidden_pickle(scan, item, 0, &next, err));

@@ -168,7 +168,7 @@ case("stack-global-position-0-memo.pkl", short(b"os") + b"\x94" + short(b"system
 case("stack-global-memo.pkl", framed(short(b"system") + b"\x94" + short(b"os") + b"\x940" + b"0h\x01h\x00\x93" + text(COMMAND) + b"\x85R"))
 case("stack-global-memo-swapped.pkl", pickle(short(b"math") + b"q\x05" + short(b"os") + b"q\x05" + b"00" + b"h\x05" + short(b"system") +
                                              b"\x93" + text(COMMAND) + b"\x85R", 4))
-case("stack-global-put.pkl", pickle(text(b"system") + b"p100\n0" + text(b"os") + b"p7\n0" + b"g7\ng100\n\x93" + text(COMMAND) + b"\x85R", 4))
+case("stack-global-put.pkl", pickle(text(b"system") + b"p100\n0" + text(b"os") + b"p7\n0g7\ng100\n\x93" + text(COMMAND) + b"\x85R", 4))
 case("stack-global-dup.pkl", pickle(short(b"os") + short(b"system") + b"2" + b"0" + b"\x93" + text(COMMAND) + b"\x85R", 4))
 case("stack-global-py2-string.pkl", pickle(b"U\x02os" + b"U\x06system" + b"\x93" + text(COMMAND) + b"\x85R", 4))
 case("stack-global-escapes.pkl", b"V\\u006fs\nVsystem\n\x93" + b"Vid\n\x85R.")
@@ -180,7 +180,8 @@ case("dotted-bdb.pkl", pickle(short(b"bdb") + short(b"Bdb.run") + b"\x93" + text
 case("computed-callee.pkl", pickle(call(b"builtins", b"getattr", b"x") + text(COMMAND) + b"\x85R"), asks="builtins.getattr",
      rule="pickle-call-computed")
 case("nested-callee.pkl", pickle(b"ctorch\nSize\n" + b")R" + b"K\x01\x85R"), ODD, None, rule="pickle-call-computed")
-case("sys-modules-override.pkl", pickle(b"csys\nmodules\n" + text(b"json") + b"cos\n_wrap_close\ns0" + b"cjson\nloads\n" + text(b"x") + b"\x85R"),
+case("sys-modules-override.pkl",
+     pickle(b"csys\nmodules\n" + text(b"json") + b"cos\n_wrap_close\ns0" + b"cjson\nloads\n" + text(b"x") + b"\x85R"),
      asks="sys.modules")
 case("setitem-on-global.pkl", pickle(b"cmymodule\ntable\n" + text(b"k") + text(b"v") + b"s"), ODD, "mymodule.table")
 case("setitem-trusted-class.pkl", pickle(b"ccollections\nOrderedDict\n" + text(b"k") + text(b"v") + b"s"), ODD, None)
@@ -267,12 +268,12 @@ torch.jit.unsupported_tensor_ops.execWrapper torch.utils._config_module.ConfigMo
 torch.utils.data.datapipes.utils.decoder.basichandlers torch._inductor.codecache.compile_file functools.partial
 cProfile.run cProfile.runctx profile.run profile.Profile.run trace.Trace.run timeit.timeit timeit.Timer doctest.debug_script
 code.InteractiveInterpreter.runcode pdb.run bdb.Bdb.run idlelib.run.Executive.runcode idlelib.pyshell.ModifiedInterpreter.runcode
-idlelib.autocomplete.AutoComplete.get_entity idlelib.calltip.get_entity lib2to3.pgen2.grammar.Grammar.loads lib2to3.pgen2.pgen.ParserGenerator.make_label
-ensurepip._run_pip venv.create pydoc.locate pydoc.pipepager pkgutil.resolve_name operator.attrgetter operator.methodcaller
+idlelib.autocomplete.AutoComplete.get_entity idlelib.calltip.get_entity lib2to3.pgen2.grammar.Grammar.loads
+lib2to3.pgen2.pgen.ParserGenerator.make_label ensurepip._run_pip venv.create pydoc.locate pydoc.pipepager pkgutil.resolve_name operator.attrgetter operator.methodcaller
 _operator.attrgetter _operator.methodcaller uuid._get_command_stdout _osx_support._read_output _aix_support._read_cmd_output
 _pyrepl.pager.pipe_pager imaplib.IMAP4_stream test.support.script_helper.assert_python_ok logging.FileHandler _io.FileIO io.open
-distutils.file_util.write_file cloudpickle.cloudpickle._make_function cloudpickle.cloudpickle._builtin_type numpy.f2py.crackfortran.getlincoef
-numpy.f2py.crackfortran._eval_length _interpreters.run_string _xxsubinterpreters.run_string smtplib.SMTP ftplib.FTP
+distutils.file_util.write_file cloudpickle.cloudpickle._make_function cloudpickle.cloudpickle._builtin_type
+numpy.f2py.crackfortran.getlincoef numpy.f2py.crackfortran._eval_length _interpreters.run_string _xxsubinterpreters.run_string smtplib.SMTP ftplib.FTP
 imp.load_source shutil.rmtree multiprocessing.util.spawnv_passfds site.main sqlite3.connect zipimport.zipimporter
 http.client.HTTPSConnection telnetlib.Telnet poplib.POP3 xmlrpc.client.ServerProxy tempfile.mktemp code.interact linecache.getline
 """.split()
@@ -288,7 +289,8 @@ for gadget in GADGETS:
 # --- zip files ---
 
 case("zip.pt", torch_zip(EVIL), member="archive/data.pkl", offset=2)
-case("zip-odd-suffix.pt", torch_zip(extra=[("archive/readme.txt", EVIL)]), member="archive/readme.txt", rule="torch-second-pickle")  # CVE-2025-1889
+case("zip-odd-suffix.pt", torch_zip(extra=[("archive/readme.txt", EVIL)]), member="archive/readme.txt",          # CVE-2025-1889
+     rule="torch-second-pickle")
 case("zip-no-suffix.zip", zip_of([("x", EVIL)]), member="x")
 case("zip-data-by-case.pt", torch_zip(EVIL, pkl_name="DATA.PKL"), member="archive/DATA.PKL")
 case("zip-two-by-case.pt", torch_zip(extra=[("archive/Data.pkl", EVIL)]), rule="zip-duplicate")
@@ -297,7 +299,8 @@ case("zip-outside.pt", torch_zip(extra=[("other/x.pkl", EVIL)]), member="other/x
 case("zip-deflated.pt", torch_zip(EVIL, method=zipfile.ZIP_DEFLATED), rule="torch-compressed")
 case("zip-deflated-harmless.pt", torch_zip(method=zipfile.ZIP_DEFLATED), ODD, None, rule="torch-compressed")
 case("zip-record.pt", torch_zip(data=EVIL), member="archive/data/0")
-case("zip-in-floats.pt", torch_zip(data=FLOATS * 1000 + EVIL + FLOATS * 1000), member="archive/data/0", offset=16002, rule="embedded-pickle")
+case("zip-in-floats.pt", torch_zip(data=FLOATS * 1000 + EVIL + FLOATS * 1000), member="archive/data/0", offset=16002,
+     rule="embedded-pickle")
 case("zip-version.pt", torch_zip(version=b"99\n"), ODD, None, rule="torch-version")
 case("zip-short-storage.pt", torch_zip(data=FLOATS[:12]), ODD, None, rule="torch-storage-size")       # CVE-2026-24747
 case("zip-long-storage.pt", torch_zip(data=FLOATS * 2), ODD, None, rule="torch-storage-size")
@@ -336,7 +339,8 @@ deep = torch_zip(EVIL)
 for _ in range(12):
     deep = zip_of([("x.zip", deep)])
 CASES[-1].data = deep
-case("torchscript.pt", torch_zip(extra=[("archive/constants.pkl", pickle(b")")), ("archive/code/__torch__.py", b"def forward(self): pass\n")]),
+case("torchscript.pt", torch_zip(extra=[("archive/constants.pkl", pickle(b")")),
+                                       ("archive/code/__torch__.py", b"def forward(self): pass\n")]),
      ODD, None, rule="torchscript-code")
 case("package.pt", zip_of([("p/.data/extern_modules", b"os\n"), ("p/.data/python_version", b"3.11"), ("p/m/model.py", b"import os\n"),
                            ("p/m/model.pkl", EVIL), ("p/.data/version", b"6")]), rule="torch-package")
@@ -351,7 +355,8 @@ case("tar-cut.tar", tar_of([("a/b.txt", EVIL)])[:600], BROKEN, None)
 TENSOR_TAR = [
     ("sys_info", pickle(b"}")),
     ("pickle", pickle(b"}" + text(b"w") + text(b"2") + b"Qs")),
-    ("storages", pickle(b"K\x01") + pickle(b"K\x01" + text(b"cpu") + b"ctorch\nFloatStorage\n\x87") + struct.pack("<Q", 4) + FLOATS + pickle(b"]")),
+    ("storages", pickle(b"K\x01") + pickle(b"K\x01" + text(b"cpu") + b"ctorch\nFloatStorage\n\x87") +
+     struct.pack("<Q", 4) + FLOATS + pickle(b"]")),
     ("tensors", pickle(b"K\x01") + pickle(b"K\x02K\x01ctorch\nFloatTensor\n\x87") + struct.pack("<iiqqq", 1, 0, 4, 1, 0)),
 ]
 
@@ -389,15 +394,39 @@ def safetensors_of(data: bytes) -> bytes:
     return safetensors(data, b'{"w":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (len(data), len(data)))
 
 
+def gguf(data=FLOATS) -> bytes:
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + struct.pack("<Q", 1) + b"w" + struct.pack("<IQIQ", 1, len(data) // 4, 0, 0)
+    return head + b"\0" * (-len(head) % 32) + data
+
+
+def field(number: int, data: bytes) -> bytes:
+    """A length-delimited field of a protobuf message."""
+    n, length = len(data), b""
+    while n > 0x7f:
+        length, n = length + bytes([n & 0x7f | 0x80]), n >> 7
+    return bytes([number << 3 | 2]) + length + bytes([n]) + data
+
+
+def onnx(data=FLOATS) -> bytes:
+    weight = b"\x08" + bytes([len(data) // 4]) + b"\x10\x01" + field(8, b"w") + field(9, data)
+    return b"\x08\x08" + field(2, b"a test") + field(7, field(2, b"g") + field(5, weight)) + field(8, b"\x10\x0e")
+
+
+case("hidden.gguf", gguf((FLOATS + EVIL).ljust(64, b"\0")), rule="embedded-pickle")
+case("cut.gguf", gguf()[:-1], BROKEN, None)
+case("hidden.onnx", onnx((FLOATS + EVIL).ljust(64, b"\0")), rule="embedded-pickle")
+case("cut.onnx", onnx()[:-1], BROKEN, None)
 case("hidden.safetensors", safetensors_of(b"\x01" * 1000 + EVIL), rule="embedded-pickle")
 case("cut.safetensors", safetensors(FLOATS[:12]), BROKEN, None)
 case("broken.safetensors", b"\x20\0\0\0\0\0\0\0{not json" + b" " * 40, BROKEN, None)
 case("pickle.safetensors", EVIL)
-case("lambda.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"class_name": "Lambda", "config": {}}'), ("model.weights.h5", b"\x89HDF\r\n\x1a\n")]),
+case("lambda.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"class_name": "Lambda", "config": {}}'),
+                             ("model.weights.h5", b"\x89HDF\r\n\x1a\n")]),
      ODD, None, rule="keras-lambda")
 case("lambda.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 600 + b'{"class_name": "Lambda"}' + b"\0" * 50, ODD, None, rule="keras-lambda")
 case("saved_model.pb", b"\x08\x01\x12\x20" + b"\x0a\x01x\x12\x09WriteFile" + b"\0" * 8, ODD, None, rule="tf-op")
-case("pointer.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n", BROKEN, None, rule="not-a-checkpoint")
+case("pointer.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n",
+     BROKEN, None, rule="not-a-checkpoint")
 case("page.pth", b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n", BROKEN, None, rule="not-a-checkpoint")
 case("empty.pt", b"", BROKEN, None, rule="not-a-checkpoint")
 case("zeros.bin", b"\0" * 500, BROKEN, None, rule="not-a-checkpoint")
@@ -409,13 +438,17 @@ BENIGN.update({
     "state.pt": torch_zip(), "state-framed.pt": torch_zip(framed(b"}" + short(b"a") + b"\x94K\x01s")), "legacy.pth": legacy(),
     "old.tar.pth": torch_tar(), "plain.pkl": HARMLESS, "framed.pkl": framed(b"}" + short(b"a") + b"\x94K\x01s"),
     "numbers.npy": npy("'<f4'", FLOATS, "(4,)"), "field-named-o.npy": npy("[('O', '<f4'), ('fortran_order', '<f4')]", FLOATS[:8]),
-    "arrays.npz": zip_of([("a.npy", npy("'<f4'", FLOATS, "(4,)"))]), "tensors.safetensors": safetensors(), "packed.pkl.gz": gzip.compress(HARMLESS),
+    "arrays.npz": zip_of([("a.npy", npy("'<f4'", FLOATS, "(4,)"))]), "tensors.safetensors": safetensors(), "x.gguf": gguf(), "x.onnx": onnx(),
+    "packed.pkl.gz": gzip.compress(HARMLESS),
     "README.md": b"# A model\n\nIt was trained on `data.pkl`; load it with torch.load.\n", "config.json": b'{"hidden_size": 768}\n',
     "train.py": b"import os\nimport pickle\n\nclass Net:\n    pass\n", "class.py": b"class Net:\n    def f(self):\n        return 1\n",
     "requirements.txt": b"certifi\nchardet\nnumpy\ntorch\n", "labels.txt": b"cat\ndog\nbird\nRabbit\n", "coco.names": b"person\nbicycle\ncar\n",
-    "LICENSE": b"Copyright (c) somebody\n\nPermission is hereby granted\n", ".gitignore": b"Vagrant\n.vagrant\n*.pth\n", "merges.txt": b"#version: 0.2\n\xc4\xa0 t\n",
-    "vocab.txt": b"[PAD]\n[unused0]\nthe\n", "empty": b"", "empty.txt": b"", "index.html": b"<!DOCTYPE html><html></html>\n", "Icon.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
-    "N.txt": b"N.\n", "data.csv": b"a,b\n1,2\n", "utf8.txt": "(größe)\ncafé\n".encode(), "crlf.txt": b"certifi\r\nidna\r\n", "sp.model": b"\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02" * 20,
+    "LICENSE": b"Copyright (c) somebody\n\nPermission is hereby granted\n", ".gitignore": b"Vagrant\n.vagrant\n*.pth\n",
+    "merges.txt": b"#version: 0.2\n\xc4\xa0 t\n",
+    "vocab.txt": b"[PAD]\n[unused0]\nthe\n", "empty": b"", "empty.txt": b"", "index.html": b"<!DOCTYPE html><html></html>\n",
+    "Icon.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+    "N.txt": b"N.\n", "data.csv": b"a,b\n1,2\n", "utf8.txt": "(größe)\ncafé\n".encode(), "crlf.txt": b"certifi\r\nidna\r\n",
+    "sp.model": b"\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02" * 20,
     "text-in-pickle.pkl": pickle(b"}" + text(b"readme") + text(b"certifi\nchardet\n") + b"s"),
 })
 

@@ -68,7 +68,8 @@ def test_cut_short_is_never_clean(tmp_path):
     """At every byte of a checkpoint, whatever its container."""
     whole = {"zip.pt": hostile_pickles.torch_zip(), "legacy.pth": hostile_pickles.legacy(), "state.pkl": hostile_pickles.STATE,
              "evil.pkl": hostile_pickles.EVIL, "x.safetensors": hostile_pickles.safetensors(),
-             "x.npy": hostile_pickles.npy("'<f4'", hostile_pickles.FLOATS, "(4,)"), "old.tar.pth": hostile_pickles.torch_tar()}
+             "x.npy": hostile_pickles.npy("'<f4'", hostile_pickles.FLOATS, "(4,)"),
+             "old.tar.pth": hostile_pickles.torch_tar(), "x.gguf": hostile_pickles.gguf()}
     for name, data in whole.items():
         # The zeros at the end of a tar file are filling.
         end = len(data.rstrip(b"\0")) if name.endswith(".tar.pth") else len(data)
