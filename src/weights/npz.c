@@ -270,7 +270,7 @@ static const char *reason(const struct ptm_err *err, const struct ptmi_zip_membe
 static ptm_rc take_member(struct ptm_weights *weights, struct ptmi_zip *zip,
                           struct ptmi_zip_member *member, struct ptm_err *err)
 {
-    struct ptmi_npy npy;
+    struct ptmi_npy npy = {0};
     struct ptmi_storage_from from = {0};
     struct ptm_err why = {0};
     if (member->is_dir) return PTM_OK;

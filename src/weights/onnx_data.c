@@ -247,7 +247,7 @@ static ptm_rc take_location(const struct ptmi_onnx *onnx, const struct ptmi_onnx
     PTM_AUTO(ptmi_freep) char *location = strndup((const char *)bytes + skip, len - skip);
     if (!location) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     ptm_rc rc = ptmi_path_check_relative(location, err);
-    if (rc != PTM_OK)
+    if (rc < 0)
         return ptm_err_ctx(err, rc, "%s: byte %" PRIu64 ": location of external data",
                            ptmi_source_name(onnx->source), proto->where);
     *out = ptm_steal(&location);
@@ -364,17 +364,16 @@ static ptm_rc unravel(struct ptm_weights *weights, void *arg, ptmi_source **out,
 {
     const struct linear *linear = arg;
     const struct ptmi_storage_from *from = &weights->from[linear->storage];
-    PTM_AUTO(ptmi_source_unrefp) ptmi_source *made = NULL;
+    PTM_AUTO(ptmi_source_unrefp)
+    ptmi_source *source = from->source ? ptmi_source_ref(from->source) : NULL;
     const uint8_t *bytes = NULL;
     uint64_t len = (uint64_t)linear->nnz * 8, size = len * (uint64_t)linear->n_dims;
-    if (!from->source && !from->make)
+    uint64_t offset = source ? from->offset : 0;
+    if (!source && !from->make)
         return ptm_err_set(err, PTM_EUNSUPPORTED, "%s: indices of a sparse tensor: %s",
                            weights->path, from->missing);
-    if (from->source)
-        PTM_TRY(ptmi_source_at(from->source, from->offset, len, &bytes, err));
-    else
-        PTM_TRY(from->make(weights, from->make_arg, &made, err));
-    if (made) PTM_TRY(ptmi_source_at(made, 0, len, &bytes, err));
+    if (!source) PTM_TRY(from->make(weights, from->make_arg, &source, err));
+    PTM_TRY(ptmi_source_at(source, offset, len, &bytes, err));
     PTM_AUTO(ptmi_freep) uint8_t *data = size <= PTM_LIMIT_INFLATED ? malloc(size + 1) : NULL;
     if (!data) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);
     for (int64_t i = 0; i < linear->nnz; i++) {
