@@ -185,7 +185,8 @@ static ptm_rc take(struct ptmi_scan *scan, struct ptmi_scan_item *item, bool *ou
         return ptmi_scan_found(scan, item, PTM_UNREADABLE, "limit", -1, err,
                                "more than %d archives or pickles inside each other",
                                PTM_LIMIT_ARCHIVE_DEPTH);
-    if (scan->may_open == 0 || item->size > scan->may_look - scan->looked)
+    scan->over |= scan->may_open == 0 || item->size > scan->may_look - scan->looked;
+    if (scan->over)
         return ptmi_scan_found(scan, item, PTM_UNREADABLE, "limit", -1, err,
                                "its members overlap or are too many: the scan ends here");
     scan->may_open--;
@@ -264,7 +265,7 @@ static ptm_rc take_opts(const struct ptm_scan_opts *opts, struct ptm_scan_opts *
 
 static void set_limits(struct ptmi_scan *scan, uint64_t size)
 {
-    const uint64_t spare = 64u << 20;
+    const uint64_t spare = 16u << 20;
     scan->may_unpack =
         scan->opts.max_unpacked > 0 ? (uint64_t)scan->opts.max_unpacked : PTM_LIMIT_SCAN_UNPACKED;
     /* Every byte may be looked at once a level; what is unpacked raises it (scan_archive.c). */

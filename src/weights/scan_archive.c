@@ -248,7 +248,7 @@ static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
 {
     bool torch = is_torch(tar);
     item->format = torch ? "pytorch-tar" : "tar";
-    for (size_t i = 0; i < tar->n_members; i++) {
+    for (size_t i = 0; i < tar->n_members && !scan->over; i++) {
         const struct ptmi_tar_member *member = &tar->members[i];
         if (member->size == 0) continue;
         PTM_TRY(scan_member(scan, item, tar, member, torch, err));

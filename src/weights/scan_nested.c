@@ -158,7 +158,7 @@ ptm_rc ptmi_scan_nested(struct ptmi_scan *scan, struct ptmi_scan_item *item, uin
     struct ptmi_skim_arg arg;
     uint64_t pos = 0;
     if (end > item->size) end = item->size;
-    while (ptmi_skim_arg(data, end - begin, &pos, &arg)) {
+    while (!scan->over && ptmi_skim_arg(data, end - begin, &pos, &arg)) {
         if (arg.n < SHORTEST) continue;
         if (arg.text || arg.escaped)
             PTM_TRY(look_at_text(scan, item, &arg, begin + arg.at, err));

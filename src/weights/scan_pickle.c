@@ -114,14 +114,19 @@ static ptm_rc tell_calls(struct ptmi_scan *scan, struct ptmi_scan_item *item,
 
 /* Where it breaks off for a frame's sake the machine goes on, as readers in C do, and lists what
  * they would ask for. */
+static bool goes_on(const struct ptmi_pickle *pickle)
+{
+    return !pickle->root && pickle->n_globals > 0 &&
+           pickle->globals[pickle->n_globals - 1].at >= pickle->end;
+}
+
 static ptm_rc tell_break(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                          const struct ptmi_pickle *pickle, const struct ptm_err *why,
                          struct ptm_err *err)
 {
     int64_t end = (int64_t)pickle->end;
     PTM_TRY(ptmi_scan_failed(scan, item, "pickle-broken", end, why, err));
-    if (pickle->n_globals == 0 || pickle->globals[pickle->n_globals - 1].at < pickle->end)
-        return PTM_OK;
+    if (!goes_on(pickle)) return PTM_OK;
     return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-frame", end, err,
                            "its frames do not fit what is in them, and readers in C go on here");
 }
@@ -134,6 +139,12 @@ static bool is_magic(const struct ptmi_pk *root)
     return root->kind == PTMI_PK_LONG && root->n == 10 && memcmp(root->bytes, magic, 10) == 0;
 }
 
+/* Where what a reader may have read of it ends. */
+static uint64_t behind(const struct ptmi_scan_item *item, const struct ptmi_pickle *pickle)
+{
+    return goes_on(pickle) ? item->size : pickle->end;
+}
+
 /* Everything there is to tell of a pickle; why: how it broke off, if it did. */
 static ptm_rc judge(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                     const struct ptmi_pickle *pickle, const struct ptm_err *why,
@@ -144,14 +155,15 @@ static ptm_rc judge(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     PTM_TRY(tell_computed(scan, item, pickle, err));
     PTM_TRY(tell_calls(scan, item, pickle, err));
     if (!pickle->root) PTM_TRY(tell_break(scan, item, pickle, why, err));
-    return ptmi_scan_nested(scan, item, pickle->begin, pickle->root ? pickle->end : item->size,
-                            err);
+    return ptmi_scan_nested(scan, item, pickle->begin, behind(item, pickle), err);
 }
 
-static void fill_run(struct ptmi_scan_run *run, struct ptmi_pickle *pickle)
+static void fill_run(const struct ptmi_scan_item *item, struct ptmi_scan_run *run,
+                     struct ptmi_pickle *pickle)
 {
     run->stopped = pickle->root != NULL;
     run->end = pickle->end;
+    run->behind = behind(item, pickle);
     run->number = -1;
     run->magic = false;
     if (!run->stopped) return;
@@ -249,7 +261,7 @@ static ptm_rc run_at(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64
     }
     run->told = is_one(scan, item, &pickle);
     rc = run->told ? judge(scan, item, &pickle, &why, err) : PTM_OK;
-    fill_run(run, &pickle);
+    fill_run(item, run, &pickle);
     ptmi_pickle_clear(&pickle);
     return rc;
 }
@@ -265,9 +277,10 @@ ptm_rc ptmi_scan_hidden_pickle(struct ptmi_scan *scan, struct ptmi_scan_item *it
 {
     struct ptmi_scan_run run = {0};
     PTM_TRY(run_at(scan, item, pos, hidden_is_one, &run, err));
-    scan->search_work += (run.end - pos) / 16;
+    scan->search_work += 1 + (run.end - pos) / 16;
     *out_next = pos + 1;
     if (!run.told) return PTM_OK;
+    scan->search_work += 64 + (run.behind - pos) / 4;
     if (run.stopped) *out_next = run.end;
     return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "embedded-pickle", (int64_t)pos, err,
                            "a pickle in the middle of other data, %s",

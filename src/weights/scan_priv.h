@@ -72,6 +72,7 @@ struct ptmi_scan {
     uint64_t may_look;   /* so many in all: members that overlap must not make it endless */
     uint64_t may_unpack; /* bytes that may still come out of compressed members */
     uint64_t may_open;   /* members that may still be opened */
+    bool over;           /* one of these was reached: the rest is left out, which was told */
     uint64_t search_work, may_search; /* steps spent on what looked like a hidden pickle */
 };
 
@@ -157,9 +158,10 @@ PTM_MUST_USE ptm_rc ptmi_scan_search(struct ptmi_scan *scan, struct ptmi_scan_it
 
 /* How a pickle ended. */
 struct ptmi_scan_run {
-    bool stopped; /* reached STOP */
-    bool told;    /* taken for a pickle, and judged */
-    uint64_t end;
+    bool stopped;             /* reached STOP */
+    bool told;                /* taken for a pickle, and judged */
+    uint64_t end;             /* behind STOP, or where it breaks off .. */
+    uint64_t behind;          /* .. and how far it was looked through for what stands in it */
     int64_t number;           /* its object, when that is a whole number; else -1 */
     bool magic;               /* its object is the number that torch's legacy streams begin with */
     struct ptmi_pickle *keep; /* in: the pickle is moved here when it stopped; NULL: it is not */

@@ -226,7 +226,7 @@ static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                            struct ptmi_pickle *pickle, struct ptm_err *err)
 {
     bool torch = kind->torch || kind->package;
-    for (size_t i = 0; i < zip->n_members; i++) {
+    for (size_t i = 0; i < zip->n_members && !scan->over; i++) {
         struct ptmi_zip_member *member = &zip->members[i];
         struct ptmi_scan_item inside = {0};
         if (member->is_dir && member->size == 0) continue;

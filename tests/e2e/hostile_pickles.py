@@ -269,12 +269,13 @@ torch.utils.data.datapipes.utils.decoder.basichandlers torch._inductor.codecache
 cProfile.run cProfile.runctx profile.run profile.Profile.run trace.Trace.run timeit.timeit timeit.Timer doctest.debug_script
 code.InteractiveInterpreter.runcode pdb.run bdb.Bdb.run idlelib.run.Executive.runcode idlelib.pyshell.ModifiedInterpreter.runcode
 idlelib.autocomplete.AutoComplete.get_entity idlelib.calltip.get_entity lib2to3.pgen2.grammar.Grammar.loads
-lib2to3.pgen2.pgen.ParserGenerator.make_label ensurepip._run_pip venv.create pydoc.locate pydoc.pipepager pkgutil.resolve_name operator.attrgetter operator.methodcaller
-_operator.attrgetter _operator.methodcaller uuid._get_command_stdout _osx_support._read_output _aix_support._read_cmd_output
+lib2to3.pgen2.pgen.ParserGenerator.make_label ensurepip._run_pip venv.create pydoc.locate pydoc.pipepager pkgutil.resolve_name
+operator.attrgetter operator.methodcaller _operator.attrgetter _operator.methodcaller uuid._get_command_stdout
+_osx_support._read_output _aix_support._read_cmd_output
 _pyrepl.pager.pipe_pager imaplib.IMAP4_stream test.support.script_helper.assert_python_ok logging.FileHandler _io.FileIO io.open
 distutils.file_util.write_file cloudpickle.cloudpickle._make_function cloudpickle.cloudpickle._builtin_type
-numpy.f2py.crackfortran.getlincoef numpy.f2py.crackfortran._eval_length _interpreters.run_string _xxsubinterpreters.run_string smtplib.SMTP ftplib.FTP
-imp.load_source shutil.rmtree multiprocessing.util.spawnv_passfds site.main sqlite3.connect zipimport.zipimporter
+numpy.f2py.crackfortran.getlincoef numpy.f2py.crackfortran._eval_length _interpreters.run_string _xxsubinterpreters.run_string
+smtplib.SMTP ftplib.FTP imp.load_source shutil.rmtree multiprocessing.util.spawnv_passfds site.main sqlite3.connect zipimport.zipimporter
 http.client.HTTPSConnection telnetlib.Telnet poplib.POP3 xmlrpc.client.ServerProxy tempfile.mktemp code.interact linecache.getline
 """.split()
 for gadget in GADGETS:
@@ -331,6 +332,12 @@ moved = listed[:start] + gap + listed[start:]
 end = moved.rindex(b"PK\5\6")
 case("zip-unlisted.pt", patch(moved, end + 16, struct.pack("<I", start + len(gap))), rule="zip-unlisted")
 case("zip-nested.zip", zip_of([("a.zip", zip_of([("b/c.zip", torch_zip(EVIL))]))]), member="a.zip!/b/c.zip!/archive/data.pkl")
+overlapping = HARMLESS                 # every level lists its only member 50 times
+for _ in range(5):
+    inner = zip_of([("a", overlapping)])
+    at, end = inner.rindex(b"PK\1\2"), inner.rindex(b"PK\5\6")
+    overlapping = inner[:at] + 50 * inner[at:end] + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 50, 50, 50 * (end - at), at, 0)
+case("zip-overlap.zip", overlapping, BROKEN, None, rule="zip-overlap")
 case("zip-gzip.zip", zip_of([("a.gz", gzip.compress(EVIL))], method=zipfile.ZIP_DEFLATED))
 case("zip-tar.zip", zip_of([("a.tar", tar_of([("x.pkl", EVIL)]))]), member="a.tar!/x.pkl")
 case("zip-7z.zip", zip_of([("a.bin", b"7z\xbc\xaf\x27\x1c" + b"\0" * 40)]), BROKEN, None, member=None, rule="archive-not-looked-into")
@@ -438,11 +445,13 @@ BENIGN.update({
     "state.pt": torch_zip(), "state-framed.pt": torch_zip(framed(b"}" + short(b"a") + b"\x94K\x01s")), "legacy.pth": legacy(),
     "old.tar.pth": torch_tar(), "plain.pkl": HARMLESS, "framed.pkl": framed(b"}" + short(b"a") + b"\x94K\x01s"),
     "numbers.npy": npy("'<f4'", FLOATS, "(4,)"), "field-named-o.npy": npy("[('O', '<f4'), ('fortran_order', '<f4')]", FLOATS[:8]),
-    "arrays.npz": zip_of([("a.npy", npy("'<f4'", FLOATS, "(4,)"))]), "tensors.safetensors": safetensors(), "x.gguf": gguf(), "x.onnx": onnx(),
+    "arrays.npz": zip_of([("a.npy", npy("'<f4'", FLOATS, "(4,)"))]), "tensors.safetensors": safetensors(),
+    "x.gguf": gguf(), "x.onnx": onnx(),
     "packed.pkl.gz": gzip.compress(HARMLESS),
     "README.md": b"# A model\n\nIt was trained on `data.pkl`; load it with torch.load.\n", "config.json": b'{"hidden_size": 768}\n',
     "train.py": b"import os\nimport pickle\n\nclass Net:\n    pass\n", "class.py": b"class Net:\n    def f(self):\n        return 1\n",
-    "requirements.txt": b"certifi\nchardet\nnumpy\ntorch\n", "labels.txt": b"cat\ndog\nbird\nRabbit\n", "coco.names": b"person\nbicycle\ncar\n",
+    "requirements.txt": b"certifi\nchardet\nnumpy\ntorch\n", "labels.txt": b"cat\ndog\nbird\nRabbit\n",
+    "coco.names": b"person\nbicycle\ncar\n",
     "LICENSE": b"Copyright (c) somebody\n\nPermission is hereby granted\n", ".gitignore": b"Vagrant\n.vagrant\n*.pth\n",
     "merges.txt": b"#version: 0.2\n\xc4\xa0 t\n",
     "vocab.txt": b"[PAD]\n[unused0]\nthe\n", "empty": b"", "empty.txt": b"", "index.html": b"<!DOCTYPE html><html></html>\n",
