@@ -175,9 +175,8 @@ ptm_rc ptmi_pkm_inst(struct ptmi_pkm *m)
     size_t from = 0;
     PTM_TRY(ptmi_pkm_marker(m, &from));
     PTM_TRY(two_lines(m, &module, &name));
-    for (uint64_t i = 0; i < module.n + name.n; i++)
-        if ((i < module.n ? module.bytes[i] : name.bytes[i - module.n]) >= 0x80)
-            return ptmi_pkm_fail(m, PTM_EFORMAT, "the name of a global is not ASCII");
+    if (!ptmi_pkm_is_ascii(module.bytes, module.n) || !ptmi_pkm_is_ascii(name.bytes, name.n))
+        return ptmi_pkm_fail(m, PTM_EFORMAT, "the name of a global is not ASCII");
     PTM_TRY(new_global(m, module, name, &class));
     return instantiate(m, class, from);
 }

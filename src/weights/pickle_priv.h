@@ -197,6 +197,7 @@ PTM_MUST_USE ptm_rc ptmi_pkm_string_node(struct ptmi_pkm *m, ptmi_pk_kind kind,
                                          const uint8_t *bytes, uint64_t n);
 /* Two's complement, little-endian: INT where it fits in 64 bits. */
 PTM_MUST_USE ptm_rc ptmi_pkm_big(struct ptmi_pkm *m, const uint8_t *bytes, size_t n);
+bool ptmi_pkm_is_ascii(const uint8_t *bytes, uint64_t n);
 bool ptmi_pkm_is_utf8(const uint8_t *bytes, uint64_t n, bool surrogates);
 
 /* --- pickle_text.c: opcodes whose argument is a line --- */

@@ -109,6 +109,11 @@ static uint64_t ascii_run(const uint8_t *bytes, uint64_t n)
     return i;
 }
 
+bool ptmi_pkm_is_ascii(const uint8_t *bytes, uint64_t n)
+{
+    return ascii_run(bytes, n) == n;
+}
+
 static bool is_surrogate(const uint8_t *p, uint64_t n)
 {
     return n >= 3 && p[0] == 0xed && p[1] >= 0xa0 && p[1] <= 0xbf && (p[2] & 0xc0) == 0x80;

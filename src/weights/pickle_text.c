@@ -433,6 +433,8 @@ ptm_rc ptmi_pkm_text_unicode(struct ptmi_pkm *m)
     size_t len = 0;
     uint8_t *text = NULL, *at;
     PTM_TRY(ptmi_pkm_line(m, &line, &len));
+    if (ptmi_pkm_is_ascii(line, len) && !memchr(line, '\\', len))
+        return ptmi_pkm_string_node(m, PTMI_PK_STR, line, len);
     PTM_TRY(ptmi_pkm_alloc(m, 2 * (uint64_t)len, &text));
     struct text t = {line, line + len};
     for (at = text; t.p < t.end;)
