@@ -119,64 +119,37 @@ static const char BASES[] =
     "SELECT relation, base FROM base_models WHERE model_id = ?1 ORDER BY ordinal";
 static const char ENTRY_POINTS[] =
     "SELECT repo, ref, name, code, line FROM entry_points WHERE model_id = ?1 ORDER BY ordinal";
-/* clang-format off: it breaks texts that are joined by a macro at every few letters */
-static const char
-    PROVENANCE[] =
-        "SELECT s.url AS source_url, m.fetched_at, " ISO("m.first_seen") " AS first_seen, " ISO(
-            "m.last_seen") " AS last_seen, " ISO("m.changed_at") " AS changed_at, " ISO("m.removed_"
-                                                                                        "at") " AS "
-                                                                                              "remo"
-                                                                                              "ved_"
-                                                                                              "at "
-                                                                                              "FROM"
-                                                                                              " mod"
-                                                                                              "els "
-                                                                                              "m "
-                                                                                              "LEFT"
-                                                                                              " JOI"
-                                                                                              "N "
-                                                                                              "sour"
-                                                                                              "ces "
-                                                                                              "s "
-                                                                                              "ON "
-                                                                                              "s."
-                                                                                              "id "
-                                                                                              "= "
-                                                                                              "m."
-                                                                                              "sour"
-                                                                                              "ce_"
-                                                                                              "id "
-                                                                                              "WHER"
-                                                                                              "E "
-                                                                                              "m."
-                                                                                              "id "
-                                                                                              "= "
-                                                                                              "?1";
+/* Laid out by hand: clang-format breaks texts that are joined by a macro at every few letters. */
+/* clang-format off */
+static const char PROVENANCE[] =
+    "SELECT s.url AS source_url, m.fetched_at, "
+    ISO("m.first_seen") " AS first_seen, " ISO("m.last_seen") " AS last_seen, "
+    ISO("m.changed_at") " AS changed_at, " ISO("m.removed_at") " AS removed_at "
+    "FROM models m LEFT JOIN sources s ON s.id = m.source_id WHERE m.id = ?1";
 static const char REPOSITORY[] =
     "SELECT r.clone_url, h.name || '/repos/' || r.author || '/' || r.name AS path, r.ref, r.sha, "
     "r.branch, r.selected AS 'selected?', r.bad_objects AS 'bad_objects?', r.git_bytes, "
-    "r.large_objects, r.large_bytes, " ISO("r.cloned_at") " AS cloned_at, " ISO(
-        "r.updated_at") " AS updated_at, " ISO("r.checked_at") " AS checked_at "
-                                                               "FROM models m JOIN repositories r "
-                                                               "ON r.id = m.repo_id JOIN hubs h ON "
-                                                               "h.id = r.hub_id "
-                                                               "WHERE m.id = ?1";
+    "r.large_objects, r.large_bytes, "
+    ISO("r.cloned_at") " AS cloned_at, " ISO("r.updated_at") " AS updated_at, "
+    ISO("r.checked_at") " AS checked_at "
+    "FROM models m JOIN repositories r ON r.id = m.repo_id JOIN hubs h ON h.id = r.hub_id "
+    "WHERE m.id = ?1";
 /* Of a repository shared by many models only what lies below the model's own path (a file or a
  * folder). */
 #define BELOW(path)                                      \
     "(m.repo_path IS NULL OR " path " = m.repo_path OR " \
     "substr(" path ", 1, length(m.repo_path) + 1) = m.repo_path || '/')"
 static const char LARGE_FILES[] =
-    "SELECT o.path, o.oid, o.size, o.outcome, o.source_url, o.why, " ISO(
-        "o.seen_at") " AS seen_at "
-                     "FROM models m JOIN large_objects o ON o.repo_id = m.repo_id WHERE m.id = ?1 "
-                     "AND " BELOW("o.path") " ORDER BY o.path, o.oid";
+    "SELECT o.path, o.oid, o.size, o.outcome, o.source_url, o.why, "
+    ISO("o.seen_at") " AS seen_at "
+    "FROM models m JOIN large_objects o ON o.repo_id = m.repo_id WHERE m.id = ?1 "
+    "AND " BELOW("o.path") " ORDER BY o.path, o.oid";
 static const char WEIGHTS[] =
     "SELECT w.path, w.oid, w.bytes, w.format, w.tensors, w.parameters, w.dtypes AS 'dtypes#', "
-    "w.verdict, w.findings AS 'findings#', w.why, " ISO(
-        "w.scanned_at") " AS scanned_at "
-                        "FROM models m JOIN weight_files w ON w.repo_id = m.repo_id WHERE m.id = "
-                        "?1 AND " BELOW("w.path") " ORDER BY w.path";
+    "w.verdict, w.findings AS 'findings#', w.why, "
+    ISO("w.scanned_at") " AS scanned_at "
+    "FROM models m JOIN weight_files w ON w.repo_id = m.repo_id WHERE m.id = ?1 "
+    "AND " BELOW("w.path") " ORDER BY w.path";
 /* clang-format on */
 static const char FAILURES[] =
     "SELECT f.item AS id, f.stage, f.reason, f.message, f.url, f.http_status, f.retryable AS "
