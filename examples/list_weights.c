@@ -34,7 +34,7 @@ static ptm_rc list(ptm_weights *weights, struct ptm_err *err)
             printf("%s%" PRId64, d ? ", " : "", tensor->shape[d]);
         printf("]");
         if (tensor->dtype == PTM_FLOAT32 && tensor->storage != PTM_NO_STORAGE) {
-            double total;
+            double total = 0;
             ptm_rc rc = sum(weights, tensor, &total, err);
             if (rc != PTM_OK) return rc;
             printf(" sum %g", total);
