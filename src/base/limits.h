@@ -160,7 +160,8 @@
 #ifndef PTM_LIMIT_ODDS
 #define PTM_LIMIT_ODDS 10000
 #endif
-/* What a scan of one file tells: nobody reads more findings; no checkpoint asks for more globals. */
+/* What a scan of one file tells: nobody reads more findings; no checkpoint asks for more globals.
+ */
 #ifndef PTM_LIMIT_FINDINGS
 #define PTM_LIMIT_FINDINGS 1000
 #endif
