@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.c - blocks that grow from 4 KiB to 256 KiB, each handed out from its front. Alignment is
- * that of the most demanding type; what is larger than a quarter of a block gets a block of its
- * own.
+ * arena.c - blocks that grow from 4 KiB to 8 MiB, each handed out from its front. Alignment is that
+ * of the most demanding type; what is larger than a quarter of a block gets a block of its own.
  */
 #include "arena.h"
 
@@ -11,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base_priv.h"
 #include "limits.h"
 
 #define FIRST_BLOCK ((size_t)4 << 10)
-#define LARGEST_BLOCK ((size_t)256 << 10)
+#define LARGEST_BLOCK ((size_t)8 << 20)
+/* Faulting in hundreds of MB for a pickle's nodes 4 KB at a time takes longer than making them. */
+#define LARGE_PAGES_FROM ((size_t)4 << 20)
 #define ALIGNMENT _Alignof(max_align_t)
 
 struct ptmi_arena_block {
@@ -28,6 +30,7 @@ static struct ptmi_arena_block *new_block(size_t size)
 {
     struct ptmi_arena_block *block = calloc(1, sizeof *block + size);
     if (block) block->size = size;
+    if (block && size >= LARGE_PAGES_FROM) ptmi_os_large_pages(block, sizeof *block + size);
     return block;
 }
 

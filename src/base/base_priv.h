@@ -33,6 +33,9 @@ int ptmi_os_memory_file(void);
 /* Locks or unlocks the whole file for its open file description, without waiting; 0 or an errno
  * (EAGAIN: another has it). */
 int ptmi_os_lock(int fd, bool lock);
+/* Memory that was just got and not touched yet may come in large pages: a fault for 2 MB instead of
+ * 4 KB. A hint. */
+void ptmi_os_large_pages(void *memory, size_t size);
 
 /* Between fork and exec: async-signal-safe. */
 void ptmi_os_close_on_exec_from(int lowest);

@@ -122,6 +122,14 @@ bool ptmi_fs_is_network(const char *path)
     return false;
 }
 
+void ptmi_os_large_pages(void *memory, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)memory;
+    uintptr_t aligned = (from + page - 1) / page * page;
+    if (aligned - from < size)
+        (void)madvise((void *)aligned, size - (aligned - from), MADV_HUGEPAGE);
+}
+
 void ptmi_os_close_on_exec_from(int lowest)
 {
 #ifdef SYS_close_range

@@ -75,6 +75,11 @@ bool ptmi_fs_is_network(const char *path)
     return false;
 }
 
+void ptmi_os_large_pages(void *memory, size_t size)
+{
+    (void)memory, (void)size;
+}
+
 void ptmi_os_close_on_exec_from(int lowest)
 {
     long end = sysconf(_SC_OPEN_MAX);

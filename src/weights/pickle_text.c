@@ -238,9 +238,21 @@ ptm_rc ptmi_pkm_text_long(struct ptmi_pkm *m)
     return python_int(m, number_text(line, len), 0);
 }
 
+/* Digits alone, which is all that picklers write. */
+static bool short_index(const uint8_t *line, size_t len, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (line[i] < '0' || line[i] > '9') return false;
+        *out = *out * 10 + (line[i] - '0');
+    }
+    return len < 18;
+}
+
 ptm_rc ptmi_pkm_text_index(struct ptmi_pkm *m, const uint8_t *line, size_t len, uint64_t *out)
 {
     if (len == 0) return ptmi_pkm_fail(m, PTM_EFORMAT, "the line is empty");
+    if (short_index(line, len, out)) return PTM_OK;
     PTM_TRY(python_int(m, number_text(line, len), 10));
     const struct ptmi_pk *node = m->stack[--m->n];
     *out = node->kind == PTMI_PK_INT && node->i >= 0 ? (uint64_t)node->i : UINT64_MAX;
