@@ -463,19 +463,9 @@ const char *ptmi_card_table_anchor(const ptmi_card *card, size_t table)
     return table < card->n_tables ? card->tables[table].anchor : NULL;
 }
 
-size_t ptmi_card_links(const ptmi_card *card)
-{
-    return card->links.n;
-}
-
 const char *ptmi_card_link(const ptmi_card *card, size_t i)
 {
     return i < card->links.n ? card->links.items[i] : NULL;
-}
-
-size_t ptmi_card_fences(const ptmi_card *card)
-{
-    return card->n_fences;
 }
 
 const char *ptmi_card_fence(const ptmi_card *card, size_t i, const char **out_info, int *out_line)

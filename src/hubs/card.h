@@ -47,11 +47,9 @@ struct ptmi_cell ptmi_card_cell(const ptmi_card *card, size_t table, int row, si
 /* Name of the last <a name="..."> before the table, or NULL. */
 const char *ptmi_card_table_anchor(const ptmi_card *card, size_t table);
 
-/* Every link target of the body, in order. */
-size_t ptmi_card_links(const ptmi_card *card);
+/* Every link target of the body, in order; NULL past the last. */
 const char *ptmi_card_link(const ptmi_card *card, size_t i);
-/* Fenced code blocks. *out_line: first line of the code in the file, from 1. */
-size_t ptmi_card_fences(const ptmi_card *card);
+/* Fenced code blocks; NULL past the last. *out_line: first line of the code in the file, from 1. */
 const char *ptmi_card_fence(const ptmi_card *card, size_t i, const char **out_info, int *out_line);
 
 /* DOI of a paper link: doi.org/10.x -> "10.x", arxiv.org/abs|pdf/N[vK] -> "10.48550/arXiv.N";
