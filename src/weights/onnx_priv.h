@@ -64,10 +64,6 @@ PTM_MUST_USE ptm_rc ptmi_onnx_add_tensor(struct ptmi_onnx *onnx, const struct pt
 /* The same of a SparseTensorProto; its name is that of its values. */
 PTM_MUST_USE ptm_rc ptmi_onnx_add_sparse(struct ptmi_onnx *onnx, const struct ptmi_wire *message,
                                          const char *prefix, const char *name, struct ptm_err *err);
-/* A field of sizes, packed or one by one, behind those that are there. */
-PTM_MUST_USE ptm_rc ptmi_onnx_take_dims(struct ptmi_wire *message,
-                                        const struct ptmi_wire_field *field, int *n_dims,
-                                        int64_t shape[PTM_LIMIT_DIMS], struct ptm_err *err);
 
 /* --- onnx_data.c --- */
 

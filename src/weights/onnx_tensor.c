@@ -59,8 +59,9 @@ static ptm_rc add_dim(struct ptmi_wire *message, uint64_t size, int *n_dims,
     return PTM_OK;
 }
 
-ptm_rc ptmi_onnx_take_dims(struct ptmi_wire *message, const struct ptmi_wire_field *field,
-                           int *n_dims, int64_t shape[PTM_LIMIT_DIMS], struct ptm_err *err)
+/* A field of sizes, packed or one by one, behind those that are there. */
+static ptm_rc take_dims(struct ptmi_wire *message, const struct ptmi_wire_field *field, int *n_dims,
+                        int64_t shape[PTM_LIMIT_DIMS], struct ptm_err *err)
 {
     struct ptmi_wire run;
     uint64_t size = 0;
@@ -170,7 +171,7 @@ static ptm_rc take_field(struct ptmi_wire *message, const struct ptmi_wire_field
 {
     switch (field->number) {
     case 1:
-        return ptmi_onnx_take_dims(message, field, &out->n_dims, out->shape, err);
+        return take_dims(message, field, &out->n_dims, out->shape, err);
     case 2:
     case 3:
     case 8:
@@ -321,8 +322,7 @@ static ptm_rc read_sparse(const struct ptmi_wire *message, struct sparse *out, s
     *out = (struct sparse){0};
     while ((rc = ptmi_wire_next(&wire, &field, err)) == PTM_ITEM) {
         if (field.number == 1 || field.number == 2) PTM_TRY(take_part(&wire, &field, out, err));
-        if (field.number == 3)
-            PTM_TRY(ptmi_onnx_take_dims(&wire, &field, &out->n_dims, out->shape, err));
+        if (field.number == 3) PTM_TRY(take_dims(&wire, &field, &out->n_dims, out->shape, err));
     }
     if (rc != PTM_OK) return rc;
     return check_sparse(message, out, err);

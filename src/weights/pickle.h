@@ -163,6 +163,3 @@ bool ptmi_policy_is_name(const char *module, const char *name);
  * another codec, a rebuild function with a computed size): PTMI_UNKNOWN with the reason.
  */
 ptmi_trust ptmi_policy_call(const struct ptmi_pk *call, const char **out_why);
-/* Is it a trusted function that unpickles its argument (torch.storage._load_from_bytes)? The bytes
- * are to be scanned then. */
-bool ptmi_policy_is_nested(const char *module, const char *name);

@@ -37,7 +37,8 @@ static const char *const families[] = {
     "Double",   "Float",    "Half",     "Int",    "Long",          "QInt32",
     "QInt8",    "QUInt2x4", "QUInt4x2", "QUInt8", "Short"};
 
-bool ptmi_policy_is_torch_type(const char *module, const char *name)
+/* torch's families of storage and tensor classes ("torch.cuda", "HalfStorage"). */
+static bool is_torch_type(const char *module, const char *name)
 {
     bool sparse = ptmi_str_eq(module, "torch.sparse") || ptmi_str_eq(module, "torch.cuda.sparse");
     bool dense = ptmi_str_eq(module, "torch") || ptmi_str_eq(module, "torch.cuda");
@@ -111,7 +112,7 @@ ptmi_trust ptmi_policy_global(const char *module, const char *name, unsigned use
     const struct ptmi_policy_rule *rule = ptmi_policy_find(module, name);
     unsigned allowed = PTMI_USE_DROPPED;
     if (rule) allowed |= rule->uses;
-    bool family = ptmi_policy_is_torch_type(module, name);
+    bool family = is_torch_type(module, name);
     if (family) allowed |= PTMI_USE_VALUE | PTMI_USE_PERSID;
     if (rule || family) {
         if (uses & ~allowed) return told(PTMI_UNKNOWN, OTHERWISE, out_why);
@@ -145,10 +146,4 @@ static bool is_dotted(const char *text)
 bool ptmi_policy_is_name(const char *module, const char *name)
 {
     return is_dotted(module) && is_dotted(name);
-}
-
-bool ptmi_policy_is_nested(const char *module, const char *name)
-{
-    const struct ptmi_policy_rule *rule = ptmi_policy_find(module, name);
-    return rule && (rule->may & PTMI_MAY_NESTED);
 }

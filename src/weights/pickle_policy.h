@@ -13,7 +13,6 @@ enum {
     PTMI_MAY_DTYPE = 1u << 4,   /* BUILD with the state of a numpy.dtype */
     PTMI_MAY_ARRAY = 1u << 5,   /* BUILD with the state of a numpy.ndarray */
     PTMI_MAY_REBUILD = 1u << 6, /* no permission: may be what _rebuild_from_type() calls */
-    PTMI_MAY_NESTED = 1u << 7,  /* no permission: unpickles its argument */
 };
 
 /*
@@ -39,7 +38,5 @@ struct ptmi_policy_rule {
 
 /* NULL: not on the list. */
 const struct ptmi_policy_rule *ptmi_policy_find(const char *module, const char *name);
-/* torch's families of storage and tensor classes ("torch.cuda", "HalfStorage"). */
-bool ptmi_policy_is_torch_type(const char *module, const char *name);
 /* Why exactly this path is denied; NULL: it is not. */
 const char *ptmi_policy_denied(const char *path, size_t len);

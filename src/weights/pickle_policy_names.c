@@ -147,7 +147,7 @@ static const struct ptmi_policy_rule allowed[] = {
     {"torch.storage", "UntypedStorage", V, "", 0},
     {"torch.storage", "_TypedStorage", V, "", 0},
     {"torch.storage", "_UntypedStorage", V, "", 0},
-    {"torch.storage", "_load_from_bytes", C, "B", PTMI_MAY_NESTED},
+    {"torch.storage", "_load_from_bytes", C, "B", 0},
     {"types", "SimpleNamespace", C | N | V, "", PTMI_MAY_DICT},
     {"uuid", "UUID", C | N | V, "-s", PTMI_MAY_DICT},
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/auto.h"
+#include "torch_objects_priv.h"
 
 void ptmi_pt_storages_clear(struct ptmi_pt_storages *storages)
 {
@@ -17,13 +18,11 @@ void ptmi_pt_storages_clear(struct ptmi_pt_storages *storages)
     *storages = (struct ptmi_pt_storages){0};
 }
 
-bool ptmi_pt_id_is(const struct ptmi_pk *id, const char *type)
+/* ('module', ..): the source code of a class. */
+static bool is_module(const struct ptmi_pk *id)
 {
-    if (!id || id->kind != PTMI_PK_TUPLE || id->n_items == 0) return false;
-    const struct ptmi_pk *first = id->items[0];
-    size_t len = strlen(type);
-    if (first->kind != PTMI_PK_STR && first->kind != PTMI_PK_BYTES) return false;
-    return first->n == len && memcmp(first->bytes, type, len) == 0;
+    return id && id->kind == PTMI_PK_TUPLE && id->n_items > 0 &&
+           ptmi_pk_is_text(id->items[0], "module");
 }
 
 static int by_key(const void *a, const void *b)
@@ -72,7 +71,7 @@ ptm_rc ptmi_pt_storages_collect(struct ptm_weights *weights, const struct ptmi_p
     if (!found.items) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);
     for (size_t i = 0; i < pickle->n_persids; i++) {
         const struct ptmi_pk *id = pickle->persids[i]->args;
-        if (ptmi_pt_id_is(id, "module")) continue;
+        if (is_module(id)) continue;
         PTM_TRY(read_one(weights, id, &found.items[found.n], err));
         found.items[found.n].order = i;
         found.n++;

@@ -32,5 +32,3 @@ PTM_MUST_USE ptm_rc ptmi_pt_storages_collect(struct ptm_weights *weights,
 /* NULL: there is none. */
 struct ptmi_pt_storage *ptmi_pt_storages_find(const struct ptmi_pt_storages *storages,
                                               const char *key);
-/* Is id a tuple whose first item is this text? */
-bool ptmi_pt_id_is(const struct ptmi_pk *id, const char *type);

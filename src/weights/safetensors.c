@@ -56,7 +56,8 @@ static const struct dtype_name {
 };
 #define N_DTYPES ((int)(sizeof dtype_names / sizeof *dtype_names))
 
-ptm_dtype ptmi_safetensors_dtype(const char *name)
+/* "F32", "F8_E4M3", ..; PTM_DTYPE_NONE: no such name. */
+static ptm_dtype dtype_of(const char *name)
 {
     for (int i = 0; i < N_DTYPES; i++)
         if (strcmp(dtype_names[i].name, name) == 0) return dtype_names[i].dtype;
@@ -343,7 +344,7 @@ static ptm_rc add_tensor(struct header *header, yyjson_val *name, struct ptm_err
     if (ptm_weights_find(header->weights, yyjson_get_str(name)))
         return refuse_tensor(header, name, "stands there twice", err);
     PTM_TRY(take_fields(header, name, &info, err));
-    tensor.dtype = ptmi_safetensors_dtype(yyjson_get_str(info.dtype));
+    tensor.dtype = dtype_of(yyjson_get_str(info.dtype));
     if (!tensor.dtype) return refuse_tensor(header, name, "has a dtype that is not known", err);
     PTM_TRY(take_shape(header, name, info.shape, &tensor, err));
     PTM_TRY(take_span(header, name, info.offsets, &span, err));

@@ -9,8 +9,6 @@
 
 #include "source.h"
 
-/* "F32", "F8_E4M3", ..; PTM_DTYPE_NONE: no such name. */
-ptm_dtype ptmi_safetensors_dtype(const char *name);
 /* The name a dtype is written by, and its place in the order that tensors are written in (the
  * widest alignment has the highest); NULL: safetensors has none. */
 const char *ptmi_safetensors_dtype_name(ptm_dtype dtype, int *out_rank);

@@ -44,7 +44,7 @@ struct ptmi_scan_item {
     struct ptmi_scan_item *parent; /* what it was found in; NULL: the file itself */
     const char *inner;             /* its name in parent; borrowed */
     const char *name;              /* what its suffix is taken from; "" none */
-    const char *member;            /* ptmi_scan_member() keeps its answer here */
+    const char *member;            /* its path, for findings; NULL: not made yet */
     int depth;
     enum ptmi_scan_place place;
     const uint8_t *data; /* all bytes: set by ptmi_scan_item() */
@@ -97,12 +97,9 @@ PTM_MUST_USE ptm_rc ptmi_scan_inside(struct ptmi_scan *scan, struct ptmi_scan_it
 bool ptmi_scan_promises(const char *name);
 /* PTM_ECANCELED when the context says so. */
 PTM_MUST_USE ptm_rc ptmi_scan_goes_on(const struct ptmi_scan *scan, struct ptm_err *err);
+
 /* --- scan_report.c --- */
 
-/* The path of members to item, joined by "!/", in the arena; *out NULL: the file itself. Made when
- * first asked for: most members have nothing to tell. */
-PTM_MUST_USE ptm_rc ptmi_scan_member(struct ptmi_scan *scan, struct ptmi_scan_item *item,
-                                     const char **out, struct ptm_err *err);
 /* offset: -1 none. The message is copied, made printable. Beyond PTM_LIMIT_FINDINGS only the
  * verdict is kept. */
 PTM_MUST_USE PTM_PRINTF(7, 8) ptm_rc
@@ -140,8 +137,6 @@ struct ptmi_skim_arg {
 };
 /* The next one from *pos on, at most to end; false: no more. */
 bool ptmi_skim_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct ptmi_skim_arg *out);
-/* The next FRAME opcode from *pos on; false: no more. */
-bool ptmi_skim_frame(const uint8_t *data, uint64_t end, uint64_t *pos);
 
 /* --- scan_search.c --- */
 

@@ -36,14 +36,16 @@ static ptm_rc grow(void **array, size_t n, size_t *cap, size_t item, struct ptm_
 /* Of one component: longer ones are cut, "!/" stays readable. */
 #define COMPONENT 512
 
-ptm_rc ptmi_scan_member(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char **out,
-                        struct ptm_err *err)
+/* The path of members to item, joined by "!/", in the arena; *out NULL: the file itself. Made when
+ * first asked for: most members have nothing to tell. */
+static ptm_rc member_path(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char **out,
+                          struct ptm_err *err)
 {
     char inner[COMPONENT];
     const char *outer = NULL;
     *out = item->member;
     if (item->member || !item->parent) return PTM_OK;
-    PTM_TRY(ptmi_scan_member(scan, item->parent, &outer, err)); /* at most ARCHIVE_DEPTH deep */
+    PTM_TRY(member_path(scan, item->parent, &outer, err)); /* at most ARCHIVE_DEPTH deep */
     ptmi_str_printable(inner, sizeof inner, item->inner);
     item->member =
         ptmi_arena_printf(scan->arena, "%s%s%s", outer ? outer : "", outer ? "!/" : "", inner);
@@ -62,7 +64,7 @@ static ptm_rc add(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct pt
     }
     PTM_TRY(grow((void **)&scan->findings, scan->n_findings, &scan->cap_findings,
                  sizeof *scan->findings, err));
-    PTM_TRY(ptmi_scan_member(scan, item, &finding.member, err));
+    PTM_TRY(member_path(scan, item, &finding.member, err));
     finding.message = ptmi_arena_strdup(scan->arena, message);
     finding.global = ptmi_arena_strdup(scan->arena, global);
     if (!finding.message || (global && !finding.global)) return no_memory(err);
@@ -207,7 +209,7 @@ ptm_rc ptmi_scan_asks(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         return verdict == PTM_CLEAN
                    ? PTM_OK
                    : global_found(scan, item, verdict, name, (int64_t)at, why, err);
-    PTM_TRY(ptmi_scan_member(scan, item, &member, err));
+    PTM_TRY(member_path(scan, item, &member, err));
     PTM_TRY(grow_table(scan, err));
     uint32_t *slot = slot_of(scan, name, member);
     struct ptm_scan_global *known = *slot ? &scan->globals[*slot - 1] : NULL;

@@ -127,15 +127,17 @@ enum ptmi_skim_end ptmi_skim(const uint8_t *data, uint64_t size, uint64_t *pos, 
     return PTMI_SKIM_CUT;
 }
 
-/* Steps over opcodes from *pos on until one of the wanted ones; false at the end. */
-static bool next_of(const uint8_t *data, uint64_t end, uint64_t *pos, const char *wanted,
-                    struct op *op)
+/* Opcodes whose argument is text or bytes. */
+static const char ARGS[] = "SVTUXBC\x8c\x8d\x8e\x96";
+
+/* Steps over opcodes from *pos on until one of those; false at the end. */
+static bool next_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct op *op)
 {
     while (*pos < end) {
         *op = (struct op){.code = data[*pos], .kind = kinds[data[*pos]], .arg = *pos + 1};
         if (op->kind == JUNK || op->kind == STOP || !argument(data, end, op)) return false;
         *pos = op->next;
-        if (op->code != 0 && strchr(wanted, (char)op->code)) return true;
+        if (op->code != 0 && strchr(ARGS, (char)op->code)) return true;
     }
     return false;
 }
@@ -143,19 +145,11 @@ static bool next_of(const uint8_t *data, uint64_t end, uint64_t *pos, const char
 bool ptmi_skim_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct ptmi_skim_arg *out)
 {
     struct op op;
-    if (!next_of(data, end, pos, "SVTUXBC\x8c\x8d\x8e\x96", &op)) return false;
+    if (!next_arg(data, end, pos, &op)) return false;
     bool escaped = op.code == 'S' || op.code == 'V';
     *out = (struct ptmi_skim_arg){.at = op.arg,
                                   .n = op.n,
                                   .escaped = escaped,
                                   .text = op.code == 'X' || op.code == 0x8c || op.code == 0x8d};
-    return true;
-}
-
-bool ptmi_skim_frame(const uint8_t *data, uint64_t end, uint64_t *pos)
-{
-    struct op op;
-    if (!next_of(data, end, pos, "\x95", &op)) return false;
-    *pos = op.arg - 1;
     return true;
 }

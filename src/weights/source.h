@@ -143,14 +143,6 @@ PTM_MUST_USE static inline ptm_rc ptmi_cursor_u8(struct ptmi_cursor *cursor, uin
     if (rc == PTM_OK) *out = *at;
     return rc;
 }
-PTM_MUST_USE static inline ptm_rc ptmi_cursor_u16(struct ptmi_cursor *cursor, uint16_t *out,
-                                                  struct ptm_err *err)
-{
-    const uint8_t *at = NULL;
-    ptm_rc rc = ptmi_cursor_take(cursor, 2, &at, err);
-    if (rc == PTM_OK) *out = cursor->big_endian ? ptmi_be16(at) : ptmi_le16(at);
-    return rc;
-}
 PTM_MUST_USE static inline ptm_rc ptmi_cursor_u32(struct ptmi_cursor *cursor, uint32_t *out,
                                                   struct ptm_err *err)
 {

@@ -292,18 +292,3 @@ ptm_rc ptmi_arg_bytes(struct ptmi_objects *o, struct ptmi_pk *node, ptmi_source 
     *out_n = n;
     return PTM_OK;
 }
-
-ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights, struct ptmi_pickle *pickle,
-                                struct ptmi_pk *bytes, size_t *out, struct ptm_err *err)
-{
-    struct ptmi_objects o = {.weights = weights, .pickle = pickle};
-    struct ptmi_storage_from from = {0};
-    uint64_t n = 0;
-    ptm_rc rc = ptmi_arg_bytes(&o, bytes, &from.source, &from.offset, &n, err);
-    if (rc == PTM_ITEM)
-        return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": bytes are wanted here",
-                           ptmi_source_name(pickle->source), bytes->at);
-    if (rc != PTM_OK) return rc;
-    struct ptm_storage storage = {.nbytes = (int64_t)n};
-    return ptmi_weights_add_storage(weights, &storage, &from, out, err);
-}

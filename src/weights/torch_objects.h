@@ -66,10 +66,6 @@ PTM_MUST_USE ptm_rc ptmi_torch_objects_value(struct ptm_weights *weights,
                                              const struct ptmi_storage_lookup *lookup,
                                              const struct ptm_value **out, struct ptm_err *err);
 
-/* A storage of bytes that stand in a pickle (numpy arrays, _load_from_bytes): adds it. */
-PTM_MUST_USE ptm_rc ptmi_torch_objects_bytes(struct ptm_weights *weights,
-                                             struct ptmi_pickle *pickle, struct ptmi_pk *bytes,
-                                             size_t *out, struct ptm_err *err);
 /* pt_legacy.c: the legacy stream inside bytes (torch.storage._load_from_bytes): its root's value as
  * ptmi_torch_objects_value() makes it, tensors not yet listed. A root that is a storage is a tensor
  * of one dimension. It counts how deep streams nest, and their bytes: PTM_ELIMIT. */

@@ -102,8 +102,6 @@ PTM_MUST_USE ptm_rc ptmi_made_call(struct ptmi_objects *o, const struct ptmi_kno
 PTM_MUST_USE ptm_rc ptmi_made_tensor(struct ptmi_objects *o, const struct ptmi_call *call,
                                      struct ptmi_new_tensor *tensor, struct ptmi_made **out,
                                      struct ptm_err *err);
-/* The class a global or a persistent id names; NULL: neither does. */
-struct ptmi_pk *ptmi_pk_class(struct ptmi_pk *node);
 
 /* --- torch_dict.c --- */
 

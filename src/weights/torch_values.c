@@ -145,17 +145,19 @@ static ptm_rc make_global(struct ptmi_objects *o, const struct ptmi_pk *node,
     return made->state ? ptmi_made_queue(o, made, err) : PTM_OK;
 }
 
-struct ptmi_pk *ptmi_pk_class(struct ptmi_pk *node)
+/* The class a global or a persistent id names; NULL: neither does. */
+static struct ptmi_pk *class_of(struct ptmi_pk *node)
 {
     if (!node || node->kind == PTMI_PK_GLOBAL) return node;
     if (node->kind != PTMI_PK_PERSID || !node->args || node->args->kind != PTMI_PK_TUPLE)
         return NULL;
     /* ('module', class, file, source) of streams, (class, file, source) of tar files: modules were
-     * saved with their source code. */
+     * saved with their source code. An id in place of the class is nobody's: ids in ids would be as
+     * deep as the file says. */
     struct ptmi_pk **items = node->args->items;
-    uint64_t n = node->args->n_items;
-    if (n >= 2 && ptmi_pk_is_text(items[0], "module")) return ptmi_pk_class(items[1]);
-    return n >= 1 && items[0]->kind == PTMI_PK_GLOBAL ? items[0] : NULL;
+    uint64_t n = node->args->n_items, at = 0;
+    if (n >= 2 && ptmi_pk_is_text(items[0], "module")) at = 1;
+    return n > at && items[at]->kind == PTMI_PK_GLOBAL ? items[at] : NULL;
 }
 
 /* A callee that is known makes what it makes; all others are told. */
@@ -163,7 +165,7 @@ static ptm_rc make_call(struct ptmi_objects *o, struct ptmi_pk *node, struct ptm
                         struct ptm_err *err)
 {
     struct ptmi_call call = {.name = "", .class_name = "", .node = node};
-    struct ptmi_pk *class = ptmi_pk_class(node->callee);
+    struct ptmi_pk *class = class_of(node->callee);
     if (node->args) (void)ptmi_pk_sequence(node->args, &call.args, &call.n_args);
     if (!class) return ptmi_made_object(o, &call, out, err);
     struct ptmi_made *global = NULL;
@@ -267,7 +269,7 @@ static ptm_rc make_storage(struct ptmi_objects *o, struct ptmi_pk *node, struct 
 static ptm_rc make_persid(struct ptmi_objects *o, struct ptmi_pk *node, struct ptmi_made **out,
                           struct ptm_err *err)
 {
-    struct ptmi_pk *class = ptmi_pk_class(node);
+    struct ptmi_pk *class = class_of(node);
     if (class) return ptmi_make(o, class, out, err);
     struct ptmi_call call = {.name = "tensor",
                              .class_name = "persistent_id",

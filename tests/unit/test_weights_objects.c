@@ -376,6 +376,14 @@ static void test_weights_objects__depth_is_capped(void **state)
     free(deep);
 }
 
+/* Else a chain of ids would be walked as far as the file says, once for each of them. */
+static void test_weights_objects__a_class_is_no_id(void **state)
+{
+    (void)state;
+    assert_refused("P('module', P('module', @m.Net, 'net.py', ''), 'net.py', '')", PTM_EFORMAT,
+                   "persistent id");
+}
+
 static void test_weights_objects__long_names_are_refused(void **state)
 {
     char *text = calloc(1, 8192);
@@ -538,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_weights_objects__circles_are_cut),
         cmocka_unit_test(test_weights_objects__sharing_does_not_explode),
         cmocka_unit_test(test_weights_objects__depth_is_capped),
+        cmocka_unit_test(test_weights_objects__a_class_is_no_id),
         cmocka_unit_test(test_weights_objects__long_names_are_refused),
         cmocka_unit_test(test_weights_objects__bare_storages_are_tensors),
         cmocka_unit_test(test_weights_objects__classes_saved_with_their_source),

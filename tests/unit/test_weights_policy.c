@@ -198,8 +198,6 @@ static void test_weights_policy__names(void **state)
     assert_false(ptmi_policy_is_name("1a", "x"));
     assert_false(ptmi_policy_is_name("a b", "x"));
     assert_false(ptmi_policy_is_name("a", "x\n"));
-    assert_true(ptmi_policy_is_nested("torch.storage", "_load_from_bytes"));
-    assert_false(ptmi_policy_is_nested("torch", "load"));
 }
 
 /* --- calls --- */

@@ -194,21 +194,18 @@ static void test_weights_source__memory_that_was_made_lies_in_no_file(void **sta
 static void test_weights_source__the_cursor_takes_integers_of_both_orders(void **state)
 {
     (void)state;
-    ptmi_source *source = lent("\1\1\2\1\2\3\4\1\2\3\4\5\6\7\10");
+    ptmi_source *source = lent("\1\1\2\3\4\1\2\3\4\5\6\7\10");
     for (int big = 0; big < 2; big++) {
-        struct ptmi_cursor cursor = PTMI_CURSOR(source, 0, 15);
+        struct ptmi_cursor cursor = PTMI_CURSOR(source, 0, 13);
         uint8_t u8 = 0;
-        uint16_t u16 = 0;
         uint32_t u32 = 0;
         uint64_t u64 = 0;
         cursor.big_endian = big;
         assert_int_equal(ptmi_cursor_u8(&cursor, &u8, NULL), PTM_OK);
-        assert_int_equal(ptmi_cursor_u16(&cursor, &u16, NULL), PTM_OK);
         assert_int_equal(ptmi_cursor_u32(&cursor, &u32, NULL), PTM_OK);
         assert_int_equal(ptmi_cursor_left(&cursor), 8);
         assert_int_equal(ptmi_cursor_u64(&cursor, &u64, NULL), PTM_OK);
         assert_int_equal(u8, 1);
-        assert_int_equal(u16, big ? 0x0102 : 0x0201);
         assert_int_equal(u32, big ? 0x01020304 : 0x04030201);
         assert_int_equal(u64, big ? 0x0102030405060708 : 0x0807060504030201);
         assert_int_equal(ptmi_cursor_left(&cursor), 0);
