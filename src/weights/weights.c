@@ -130,16 +130,14 @@ static ptm_rc sibling_url(struct ptm_weights *weights, const char *relative, ptm
 #define BLOB_NAME 64
 
 /*
- * In the cache of huggingface_hub every file of snapshots/REV is a link to ../../blobs/HASH (one
- * more
- * .. for each folder within REV). Such a link, and no other, is followed: it can lead to files of
- * that cache alone. Is dir/relative one? Then name is its blob.
+ * In the cache of huggingface_hub every file of snapshots/REV is a link to ../../blobs/HASH (one ..
+ * more for each folder within REV). Such a link, and no other, is followed: it can lead to files of
+ * that cache alone. Is path, which ends in relative, one? Then name is its blob.
  */
-static bool is_cache_link(const char *dir, const char *relative, char name[BLOB_NAME + 1])
+static bool is_cache_link(const char *path, const char *relative, char name[BLOB_NAME + 1])
 {
     char target[256];
-    PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, relative);
-    ssize_t len = path ? readlink(path, target, sizeof target - 1) : -1;
+    ssize_t len = readlink(path, target, sizeof target - 1);
     if (len < 0) return false;
     target[len] = '\0';
     size_t ups = 0, want = 2;
@@ -159,11 +157,11 @@ static ptm_rc sibling_file(struct ptm_weights *weights, const char *relative, pt
 {
     char blob[BLOB_NAME + 1];
     PTM_AUTO(ptmi_freep) char *dir = ptmi_path_dir(weights->path);
-    if (!dir) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    if (!is_cache_link(dir, relative, blob))
+    PTM_AUTO(ptmi_freep) char *path = dir ? ptmi_path_join(dir, relative) : NULL;
+    PTM_AUTO(ptmi_freep) char *blobs = dir ? ptmi_path_join(dir, "../../blobs") : NULL;
+    if (!path || !blobs) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    if (!is_cache_link(path, relative, blob))
         return ptmi_source_open_beneath(dir, relative, weights->opts.writable, out, err);
-    PTM_AUTO(ptmi_freep) char *blobs = ptmi_path_join(dir, "../../blobs");
-    if (!blobs) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     return ptmi_source_open_beneath(blobs, blob, weights->opts.writable, out, err);
 }
 
