@@ -65,7 +65,8 @@ const char *ptmi_scan_closed_archive(const uint8_t *head, size_t len)
         {"LRZI", 4, "lrzip"},
     };
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
-        if (len >= closed[i].len && memcmp(head, closed[i].bytes, closed[i].len) == 0)
+        if (len >= closed[i].len && head[0] == (uint8_t)closed[i].bytes[0] &&
+            memcmp(head, closed[i].bytes, closed[i].len) == 0)
             return closed[i].what;
     return NULL;
 }

@@ -27,13 +27,12 @@ static bool is_archive(const uint8_t *head, size_t len)
            ptmi_scan_closed_archive(head, len);
 }
 
-/* Is anything in it that is worth an item of its own? */
-static bool is_worth(struct ptmi_scan *scan, const uint8_t *data, uint64_t n)
+/* Is it worth an item of its own, as far as its beginning tells? */
+static bool begins_well(struct ptmi_scan *scan, const uint8_t *data, uint64_t n)
 {
     uint64_t pos = 0;
     if (is_archive(data, n < HEAD ? (size_t)n : HEAD)) return true;
-    if (ptmi_skim(data, n, &pos, &scan->search_work) == PTMI_SKIM_ASKS) return true;
-    return ptmi_search_proto(data, n, 0) < n;
+    return ptmi_skim(data, n, &pos, &scan->search_work) == PTMI_SKIM_ASKS;
 }
 
 /* --- text as Latin-1 --- */
@@ -99,6 +98,19 @@ static size_t latin1(const uint8_t *at, const uint8_t *end, bool escaped, uint8_
     return n;
 }
 
+/* Most texts: they are their own bytes, and no pickle hides in the middle. */
+static bool is_ascii(const uint8_t *at, uint64_t n)
+{
+    uint64_t word = 0, all = 0;
+    uint8_t rest = 0;
+    for (; n >= sizeof word; at += sizeof word, n -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        all |= word;
+    }
+    while (n > 0) rest |= at[--n];
+    return !(all & 0x8080808080808080u) && rest < 0x80;
+}
+
 /* Could there be a pickle in the middle? \x80 in the text's own writing. */
 static bool has_mark(const uint8_t *at, size_t n, bool escaped)
 {
@@ -125,27 +137,36 @@ static ptm_rc look_at_bytes(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                             const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *part = NULL;
-    if (!is_worth(scan, item->data + at, arg->n)) return PTM_OK;
+    const uint8_t *data = item->data + at;
+    if (!begins_well(scan, data, arg->n) && ptmi_search_proto(data, arg->n, 0) == arg->n)
+        return PTM_OK;
     PTM_TRY(ptmi_source_part(item->source, at, arg->n, "bytes in a pickle", &part, err));
     return look_inside(scan, item, part, arg, at, err);
+}
+
+static bool is_worth(struct ptmi_scan *scan, const uint8_t *begin, const uint8_t *end, bool escaped)
+{
+    uint8_t head[HEAD];
+    size_t n = latin1(begin, end, escaped, head, sizeof head);
+    if (begins_well(scan, head, n) || ptmi_search_proto(head, n, 0) < n) return true;
+    return n == sizeof head && has_mark(begin, (size_t)(end - begin), escaped);
 }
 
 static ptm_rc look_at_text(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                            const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
 {
-    uint8_t head[HEAD];
     const uint8_t *begin = item->data + at, *end = begin + arg->n;
     if (arg->escaped && arg->n > 0 && (*begin == '\'' || *begin == '"')) {
         begin++;
         end -= end > begin;
     }
-    size_t n = latin1(begin, end, arg->escaped, head, sizeof head);
-    bool all = n < sizeof head;
-    if (!is_worth(scan, head, n) && (all || !has_mark(begin, (size_t)(end - begin), arg->escaped)))
-        return PTM_OK;
+    bool worth = !arg->escaped && is_ascii(begin, arg->n)
+                     ? begins_well(scan, begin, arg->n < HEAD ? arg->n : HEAD)
+                     : is_worth(scan, begin, end, arg->escaped);
+    if (!worth) return PTM_OK;
     PTM_AUTO(ptmi_freep) uint8_t *bytes = malloc((size_t)(end - begin) + 1);
     if (!bytes) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    n = latin1(begin, end, arg->escaped, bytes, (size_t)(end - begin));
+    size_t n = latin1(begin, end, arg->escaped, bytes, (size_t)(end - begin));
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
     PTM_TRY(ptmi_source_own(ptm_steal(&bytes), n, "text in a pickle", &source, err));
     return look_inside(scan, item, source, arg, at, err);

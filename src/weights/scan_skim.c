@@ -127,19 +127,29 @@ enum ptmi_skim_end ptmi_skim(const uint8_t *data, uint64_t size, uint64_t *pos, 
     return PTMI_SKIM_CUT;
 }
 
-/* Opcodes whose argument is text or bytes. */
-static const char ARGS[] = "SVTUXBC\x8c\x8d\x8e\x96";
+/* What stands as bytes or text in a pickle. */
+static const bool is_arg[256] = {
+    ['S'] = true, ['V'] = true,  ['T'] = true,  ['U'] = true,  ['X'] = true, ['B'] = true,
+    ['C'] = true, [0x8c] = true, [0x8d] = true, [0x8e] = true, [0x96] = true};
 
-/* Steps over opcodes from *pos on until one of those; false at the end. */
+/* Bytes that an opcode of a kind takes with its argument, where all have as many; 0: the others.
+ */
+static const uint8_t steps[] = {[NO_ARG] = 1, [FIXED1] = 2, [FIXED2] = 3, [FIXED4] = 5,
+                                [FIXED8] = 9, [PROTO] = 2,  [ASKS] = 1,   [STOP] = 0};
+
+/* Steps over opcodes from *pos on until one whose argument is bytes or text; false at the end. */
 static bool next_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct op *op)
 {
-    while (*pos < end) {
-        *op = (struct op){.code = data[*pos], .kind = kinds[data[*pos]], .arg = *pos + 1};
+    uint64_t at = *pos;
+    for (;;) {
+        uint64_t step = 0;
+        while (at < end && (step = steps[kinds[data[at]]]) > 0) at += step;
+        if (at >= end) return false;
+        *op = (struct op){.code = data[at], .kind = kinds[data[at]], .arg = at + 1};
         if (op->kind == JUNK || op->kind == STOP || !argument(data, end, op)) return false;
-        *pos = op->next;
-        if (op->code != 0 && strchr(ARGS, (char)op->code)) return true;
+        *pos = at = op->next;
+        if (is_arg[op->code]) return true;
     }
-    return false;
 }
 
 bool ptmi_skim_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct ptmi_skim_arg *out)

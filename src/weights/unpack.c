@@ -20,9 +20,10 @@
 
 /* --- kinds --- */
 
+/* The first byte by itself, which nearly always says no, since all bytes of a scan are asked. */
 static bool starts(const uint8_t *head, size_t len, const char *magic, size_t magic_len)
 {
-    return len >= magic_len && memcmp(head, magic, magic_len) == 0;
+    return len >= magic_len && head[0] == (uint8_t)magic[0] && memcmp(head, magic, magic_len) == 0;
 }
 
 /* RFC 1950: deflate, a window of at most 32 KiB, no preset dictionary, a header checksum; then a
@@ -45,26 +46,6 @@ static bool is_lzma(const uint8_t *head, size_t len)
     return usual && (size == UINT64_MAX || size < (uint64_t)1 << 38);
 }
 
-typedef enum libdeflate_result (*inflater)(struct libdeflate_decompressor *, const void *, size_t,
-                                           void *, size_t, size_t *, size_t *);
-
-/* One of filter and inflate is set. */
-static const struct kind {
-    const char *name;
-    const char *magic;
-    size_t magic_len;
-    int filter; /* libarchive's code */
-    inflater inflate;
-} kinds[] = {
-    {"gzip", "\x1f\x8b\x08", 3, 0, libdeflate_gzip_decompress_ex},
-    {"bzip2", "BZh", 3, ARCHIVE_FILTER_BZIP2, NULL},
-    {"xz", "\xfd\x37zXZ\0", 6, ARCHIVE_FILTER_XZ, NULL},
-    {"zstd", "\x28\xb5\x2f\xfd", 4, ARCHIVE_FILTER_ZSTD, NULL},
-    {"lz4", "\x04\x22\x4d\x18", 4, ARCHIVE_FILTER_LZ4, NULL},
-    {"lzma", NULL, 0, ARCHIVE_FILTER_LZMA, NULL},
-    {"zlib", NULL, 0, 0, libdeflate_zlib_decompress_ex},
-};
-
 /* A block of bzip2, or its end: the digits of pi, or of its root. */
 static bool is_bzip2_block(const uint8_t *head, size_t len)
 {
@@ -73,12 +54,31 @@ static bool is_bzip2_block(const uint8_t *head, size_t len)
             memcmp(head + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
+typedef enum libdeflate_result (*inflater)(struct libdeflate_decompressor *, const void *, size_t,
+                                           void *, size_t, size_t *, size_t *);
+
+/* One of filter and inflate is set. */
+static const struct kind {
+    const char *name;
+    const char *magic;
+    size_t magic_len;
+    bool (*is)(const uint8_t *head, size_t len); /* NULL: the magic tells */
+    int filter;                                  /* libarchive's code */
+    inflater inflate;
+} kinds[] = {
+    {"gzip", "\x1f\x8b\x08", 3, NULL, 0, libdeflate_gzip_decompress_ex},
+    {"bzip2", "BZh", 3, is_bzip2_block, ARCHIVE_FILTER_BZIP2, NULL},
+    {"xz", "\xfd\x37zXZ\0", 6, NULL, ARCHIVE_FILTER_XZ, NULL},
+    {"zstd", "\x28\xb5\x2f\xfd", 4, NULL, ARCHIVE_FILTER_ZSTD, NULL},
+    {"lz4", "\x04\x22\x4d\x18", 4, NULL, ARCHIVE_FILTER_LZ4, NULL},
+    {"lzma", NULL, 0, is_lzma, ARCHIVE_FILTER_LZMA, NULL},
+    {"zlib", NULL, 0, is_zlib, 0, libdeflate_zlib_decompress_ex},
+};
+
 static bool is_kind(const struct kind *kind, const uint8_t *head, size_t len)
 {
-    if (strcmp(kind->name, "lzma") == 0) return is_lzma(head, len);
-    if (strcmp(kind->name, "zlib") == 0) return is_zlib(head, len);
-    if (!starts(head, len, kind->magic, kind->magic_len)) return false;
-    return kind->filter != ARCHIVE_FILTER_BZIP2 || is_bzip2_block(head, len);
+    if (kind->magic && !starts(head, len, kind->magic, kind->magic_len)) return false;
+    return !kind->is || kind->is(head, len);
 }
 
 static const struct kind *find_kind(const uint8_t *head, size_t len)
