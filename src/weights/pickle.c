@@ -27,6 +27,10 @@
 #define MEMORY_FIRST ((uint64_t)64 << 20)
 #define MEMORY_PER_BYTE 512
 
+/* What is taken from the arena at once. */
+#define ROOM_FIRST ((size_t)1 << 10)
+#define ROOM_LAST ((size_t)64 << 10)
+
 /* Of a source that is fetched as it is read, so much ahead at least, doubled up to so much. */
 #define WINDOW_FIRST ((uint64_t)256 << 10)
 #define WINDOW_LAST ((uint64_t)16 << 20)
@@ -135,22 +139,30 @@ ptm_rc ptmi_pkm_fail(struct ptmi_pkm *m, ptm_rc rc, const char *fmt, ...)
                        (unsigned long long)ptmi_pkm_at(m), op ? op : "", op ? ": " : "", text);
 }
 
-ptm_rc ptmi_pkm_alloc(struct ptmi_pkm *m, uint64_t size, void *out)
+/* As much room as was used before, from 1 to 64 KiB; less at the end of what is allowed. */
+static size_t next_room(const struct ptmi_arena *arena)
+{
+    size_t left = (arena->max - arena->used) & ~(size_t)15;
+    size_t room = arena->used < ROOM_FIRST  ? ROOM_FIRST
+                  : arena->used > ROOM_LAST ? ROOM_LAST
+                                            : arena->used & ~(size_t)15;
+    return room < left ? room : left;
+}
+
+ptm_rc ptmi_pkm_alloc_more(struct ptmi_pkm *m, uint64_t size, void *out)
 {
     struct ptmi_arena *arena = &m->out->arena;
+    size_t room = next_room(arena);
+    bool alone = size > room / 8;
     if (size > arena->max - arena->used)
         return ptmi_pkm_fail(m, PTM_ELIMIT, "more than %zu bytes of memory would be needed",
                              arena->max);
-    void *memory = ptmi_arena_alloc(arena, (size_t)size);
+    unsigned char *memory = ptmi_arena_alloc(arena, alone ? (size_t)size : room);
     if (!memory) return ptmi_pkm_fail(m, PTM_ENOMEM, "out of memory");
     memcpy(out, &memory, sizeof memory);
-    return PTM_OK;
-}
-
-ptm_rc ptmi_pkm_slab(struct ptmi_pkm *m)
-{
-    PTM_TRY(ptmi_pkm_alloc(m, PTMI_PKM_SLAB * sizeof *m->slab, &m->slab));
-    m->slab_left = PTMI_PKM_SLAB;
+    if (alone) return PTM_OK;
+    m->room = memory + size;
+    m->room_left = room - (size_t)size;
     return PTM_OK;
 }
 

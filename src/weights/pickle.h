@@ -58,15 +58,17 @@ enum {
 };
 
 /* A node. In the pickle's arena; shared by reference as the memo shares objects, circles included.
- */
+ * Most files are nodes for the greater part: they are small, and those of Python's own types (up to
+ * FROZENSET) end before kwargs. */
 struct ptmi_pk {
     uint8_t kind;
-    bool raw;      /* STR: bytes of a Python 2 str */
-    bool inst;     /* NEW: by INST or OBJ, which call the class itself */
+    uint8_t uses;  /* GLOBAL: PTMI_USE_.. */
     uint8_t mark;  /* for who walks the graph: 0 to begin with */
-    uint32_t uses; /* GLOBAL: PTMI_USE_.. */
-    uint64_t at;   /* offset of the opcode that made it, in the source */
-    void *made;    /* for who walks the graph: what the node was turned into */
+    bool raw : 1;  /* STR: bytes of a Python 2 str */
+    bool inst : 1; /* NEW: by INST or OBJ, which call the class itself */
+    uint32_t n_items;
+    uint64_t at; /* offset of the opcode that made it, in the source */
+    void *made;  /* for who walks the graph: what the node was turned into */
     union {
         int64_t i;
         double f;
@@ -79,17 +81,29 @@ struct ptmi_pk {
                 *name; /* NUL-terminated, in the arena, after the Python 2 mapping */
         };
         struct {
-            struct ptmi_pk *callee, *args, *kwargs; /* args, kwargs may be NULL */
+            struct ptmi_pk *callee, *args; /* args may be NULL */
         };
+        uint32_t cap_items; /* LIST DICT SET FROZENSET */
     };
     /* LIST TUPLE DICT SET FROZENSET, and what APPEND(S), SETITEM(S), ADDITEMS put into the result
      * of a CALL or NEW: sequence items in items, pairs in pairs (key, value, ..). */
-    struct ptmi_pk **items, **pairs;
-    uint64_t n_items, n_pairs; /* n_pairs counts nodes: twice the pairs */
-    uint32_t cap_items, cap_pairs;
-    struct ptmi_pk *state; /* the last BUILD's argument; NULL: none */
+    union {
+        struct ptmi_pk **items;
+        uint64_t cap_bytes; /* BYTEARRAY: 0 while its bytes are the file's */
+    };
+    /* From GLOBAL on: */
+    struct ptmi_pk *kwargs; /* may be NULL */
+    struct ptmi_pk **pairs;
+    uint32_t n_pairs; /* nodes: twice the pairs */
+    uint32_t cap_pairs, cap_called;
     uint32_t n_states;     /* how often BUILD was applied */
+    struct ptmi_pk *state; /* the last BUILD's argument; NULL: none */
 };
+/* Bytes of a node. */
+static inline size_t ptmi_pk_size(ptmi_pk_kind kind)
+{
+    return kind < PTMI_PK_GLOBAL ? offsetof(struct ptmi_pk, kwargs) : sizeof(struct ptmi_pk);
+}
 
 /* Every GLOBAL asked for, in order, one entry a place in the file. */
 struct ptmi_pk_global {

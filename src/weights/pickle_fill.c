@@ -30,12 +30,13 @@ static ptm_rc reserve(struct ptmi_pkm *m, struct ptmi_pk ***array, uint64_t used
 static ptm_rc move_items(struct ptmi_pkm *m, struct ptmi_pk *node, size_t from)
 {
     size_t n = m->n - from;
-    PTM_TRY(reserve(m, &node->items, node->n_items, &node->cap_items, n));
+    uint32_t *cap = ptmi_pkm_is_plain(node) ? &node->cap_items : &node->cap_called;
+    PTM_TRY(reserve(m, &node->items, node->n_items, cap, n));
     for (size_t i = 0; i < n; i++) {
         ptmi_pkm_use(m->stack[from + i], PTMI_USE_VALUE);
         node->items[node->n_items + i] = m->stack[from + i];
     }
-    node->n_items += n;
+    node->n_items += (uint32_t)n;
     m->n = from;
     return PTM_OK;
 }
@@ -48,7 +49,7 @@ static ptm_rc move_pairs(struct ptmi_pkm *m, struct ptmi_pk *node, size_t from)
         ptmi_pkm_use(m->stack[from + i], PTMI_USE_VALUE);
         node->pairs[node->n_pairs + i] = m->stack[from + i];
     }
-    node->n_pairs += n;
+    node->n_pairs += (uint32_t)n;
     m->n = from;
     return PTM_OK;
 }
@@ -107,14 +108,14 @@ static bool as_int(const struct ptmi_pk *node, int64_t *out)
 
 static ptm_rc own_bytes(struct ptmi_pkm *m, struct ptmi_pk *node, uint64_t more)
 {
-    if (node->cap_items > 0 && more <= node->cap_items - node->n) return PTM_OK;
+    if (node->cap_bytes > 0 && more <= node->cap_bytes - node->n) return PTM_OK;
     uint64_t room = node->n + more < 32 ? 64 : 2 * (node->n + more);
     if (room > UINT32_MAX) return ptmi_pkm_fail(m, PTM_ELIMIT, "a bytearray grows too large");
     char *copy = NULL;
     PTM_TRY(ptmi_pkm_alloc(m, room, &copy));
     if (node->n > 0) memcpy(copy, node->bytes, node->n);
     node->bytes = copy;
-    node->cap_items = (uint32_t)room;
+    node->cap_bytes = room;
     return PTM_OK;
 }
 

@@ -24,7 +24,7 @@ static size_t sparse_slot(const struct ptmi_pkm_memo *memo, uint64_t key)
 
 static struct ptmi_pk *find(const struct ptmi_pkm_memo *memo, uint64_t index)
 {
-    if (index < memo->cap && memo->dense[index]) return memo->dense[index];
+    if (index < memo->n_dense && memo->dense[index]) return memo->dense[index];
     if (memo->n_sparse == 0) return NULL;
     size_t at = sparse_slot(memo, index);
     return memo->keys[at] ? memo->values[at] : NULL;
@@ -73,11 +73,9 @@ static ptm_rc put_sparse(struct ptmi_pkm *m, uint64_t index, struct ptmi_pk *nod
 static ptm_rc put_dense(struct ptmi_pkm *m, uint64_t index, struct ptmi_pk *node)
 {
     struct ptmi_pkm_memo *memo = &m->memo;
-    while (index >= memo->cap) {
-        size_t old = memo->cap;
+    while (index >= memo->cap)
         PTM_TRY(ptmi_pkm_grow(m, &memo->dense, &memo->cap, sizeof *memo->dense));
-        memset(memo->dense + old, 0, (memo->cap - old) * sizeof(struct ptmi_pk *));
-    }
+    while (memo->n_dense <= index) memo->dense[memo->n_dense++] = NULL;
     memo->dense[index] = node;
     return PTM_OK;
 }
@@ -87,8 +85,8 @@ ptm_rc ptmi_pkm_put(struct ptmi_pkm *m, uint64_t index)
     struct ptmi_pkm_memo *memo = &m->memo;
     struct ptmi_pk *node = NULL;
     PTM_TRY(ptmi_pkm_top(m, &node));
-    if (index < memo->cap && memo->n_sparse == 0 && !memo->dense[index]) { /* nearly always */
-        memo->dense[index] = node;
+    if (index == memo->n_dense && index < memo->cap && memo->n_sparse == 0) { /* nearly always */
+        memo->dense[memo->n_dense++] = node;
         memo->n++;
         return PTM_OK;
     }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "pickle.h"
 
 /* What a frame's end means. A pickle that breaks a frame is refused, but CPython's C unpickler runs
@@ -17,15 +19,12 @@ typedef enum ptmi_pkm_frames {
 
 struct ptmi_pkm_memo {
     struct ptmi_pk **dense; /* by index; NULL: nothing there */
-    size_t cap;
+    size_t n_dense, cap;    /* nothing is written from n_dense on */
     uint64_t *keys; /* open addressing for what dense is not worth growing to; key + 1, 0: free */
     struct ptmi_pk **values;
     size_t n_sparse, cap_sparse;
     uint64_t n; /* entries in all: what MEMOIZE uses next */
 };
-
-/* Nodes are cut off slabs of so many. */
-#define PTMI_PKM_SLAB 16
 
 struct ptmi_pkm {
     const uint8_t *p;         /* the next byte */
@@ -44,8 +43,8 @@ struct ptmi_pkm {
     size_t n_marks, cap_marks;
     struct ptmi_pkm_memo memo;
 
-    struct ptmi_pk *slab;
-    size_t slab_left;
+    unsigned char *room; /* of the arena: nodes and small arrays are cut off it */
+    size_t room_left;
     struct ptmi_pk *none, *bools[2], *empty_tuple, *ints[256]; /* made when first asked for */
 
     int protocol; /* of PROTO, 0 before it: decides about names as in CPython */
@@ -62,7 +61,7 @@ struct ptmi_pkm {
 
 /* A TUPLE's own bits in uses. */
 enum {
-    PTMI_PKM_TUPLE_UNHASHABLE = 1u << 31,
+    PTMI_PKM_TUPLE_UNHASHABLE = 1u << 7,
 };
 
 /* --- pickle.c --- */
@@ -74,11 +73,10 @@ PTM_MUST_USE PTM_PRINTF(3, 4) ptm_rc
 PTM_MUST_USE ptm_rc ptmi_pkm_more(struct ptmi_pkm *m, uint64_t len, bool whole);
 /* A line without its newline. */
 PTM_MUST_USE ptm_rc ptmi_pkm_line(struct ptmi_pkm *m, const uint8_t **out, size_t *out_len);
-/* Memory of the arena, zeroed; PTM_ELIMIT or PTM_ENOMEM. */
-PTM_MUST_USE ptm_rc ptmi_pkm_alloc(struct ptmi_pkm *m, uint64_t size, void *out);
+/* Memory of the arena, past the end of the room there is. */
+PTM_MUST_USE ptm_rc ptmi_pkm_alloc_more(struct ptmi_pkm *m, uint64_t size, void *out);
 /* Doubles a malloc'ed array of *cap items. */
 PTM_MUST_USE ptm_rc ptmi_pkm_grow(struct ptmi_pkm *m, void *array, size_t *cap, size_t item);
-PTM_MUST_USE ptm_rc ptmi_pkm_slab(struct ptmi_pkm *m);
 
 static inline uint64_t ptmi_pkm_at(const struct ptmi_pkm *m)
 {
@@ -94,15 +92,24 @@ PTM_MUST_USE static inline ptm_rc ptmi_pkm_take(struct ptmi_pkm *m, uint64_t len
     return PTM_OK;
 }
 
+/* Memory of the arena, zeroed, aligned for pointers; PTM_ELIMIT or PTM_ENOMEM. size: not near
+ * UINT64_MAX. */
+PTM_MUST_USE static inline ptm_rc ptmi_pkm_alloc(struct ptmi_pkm *m, uint64_t size, void *out)
+{
+    size = (size + 7) & ~(uint64_t)7;
+    if (size > m->room_left) return ptmi_pkm_alloc_more(m, size, out);
+    memcpy(out, &m->room, sizeof m->room);
+    m->room += size;
+    m->room_left -= (size_t)size;
+    return PTM_OK;
+}
+
 PTM_MUST_USE static inline ptm_rc ptmi_pkm_node(struct ptmi_pkm *m, ptmi_pk_kind kind,
                                                 struct ptmi_pk **out)
 {
-    if (m->slab_left == 0) PTM_TRY(ptmi_pkm_slab(m));
-    struct ptmi_pk *node = m->slab++;
-    m->slab_left--;
-    node->kind = (uint8_t)kind;
-    node->at = ptmi_pkm_at(m);
-    *out = node;
+    PTM_TRY(ptmi_pkm_alloc(m, ptmi_pk_size(kind), out));
+    (*out)->kind = (uint8_t)kind;
+    (*out)->at = ptmi_pkm_at(m);
     return PTM_OK;
 }
 

@@ -116,6 +116,7 @@ ptm_rc ptmi_pkm_tuple(struct ptmi_pkm *m, size_t from)
     struct ptmi_pk *tuple = NULL;
     size_t n = m->n - from;
     if (n == 0) return empty_tuple(m);
+    if (n > UINT32_MAX) return ptmi_pkm_fail(m, PTM_ELIMIT, "too many items");
     PTM_TRY(ptmi_pkm_node(m, PTMI_PK_TUPLE, &tuple));
     PTM_TRY(ptmi_pkm_alloc(m, n * sizeof *tuple->items, &tuple->items));
     for (size_t i = 0; i < n; i++) {
@@ -124,7 +125,7 @@ ptm_rc ptmi_pkm_tuple(struct ptmi_pkm *m, size_t from)
         if (!ptmi_pkm_hashable(item)) tuple->uses |= PTMI_PKM_TUPLE_UNHASHABLE;
         tuple->items[i] = item;
     }
-    tuple->n_items = n;
+    tuple->n_items = (uint32_t)n;
     m->n = from;
     return ptmi_pkm_push(m, tuple);
 }
