@@ -53,13 +53,15 @@ bool ptmi_str_ends(const char *text, const char *suffix)
 
 char *ptmi_str_printf(const char *fmt, ...)
 {
+    char most[256]; /* nearly all fit: formatting twice costs twice */
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(most, sizeof most, fmt, args);
     va_end(args);
     if (n < 0) return NULL;
     char *text = malloc((size_t)n + 1);
     if (!text) return NULL;
+    if ((size_t)n < sizeof most) return memcpy(text, most, (size_t)n + 1);
     va_start(args, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, args);
     va_end(args);

@@ -97,12 +97,23 @@ static ptm_rc zip_item(struct ptmi_scan *scan, struct ptmi_scan_item *item, stru
     return rc;
 }
 
+/* memmem() takes longer to begin than most storages are to go over. */
+static bool has_zip_end(const uint8_t *data, size_t n)
+{
+    const uint8_t *at = data, *last = data + n - ZIP_END;
+    while (at <= last && (at = memchr(at, 'P', (size_t)(last - at) + 1))) {
+        if (memcmp(at, "PK\5\6", 4) == 0) return true;
+        at++;
+    }
+    return false;
+}
+
 /* Zip readers look from the end: is there one behind something else? */
 static ptm_rc zip_behind(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptm_err *err)
 {
     if (item->size < ZIP_END) return PTM_OK;
     size_t tail = item->size < ZIP_TAIL ? (size_t)item->size : ZIP_TAIL;
-    if (!memmem(item->data + item->size - tail, tail, "PK\5\6", 4)) return PTM_OK;
+    if (!has_zip_end(item->data + item->size - tail, tail)) return PTM_OK;
     struct ptmi_zip zip = {0};
     struct ptm_err why = {0};
     ptm_rc rc = ptmi_zip_read(item->source, &zip, &why);
@@ -140,10 +151,10 @@ static ptm_rc old_joblib(struct ptmi_scan *scan, struct ptmi_scan_item *item, bo
 static ptm_rc nothing_known(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                             struct ptm_err *err)
 {
-    size_t n = item->size < HEAD ? (size_t)item->size : HEAD;
-    const char *looks = ptmi_weight_looks_like(item->data, n);
     item->format = "other";
     if (item->place != PTMI_SCAN_FILE || !ptmi_scan_promises(item->name)) return PTM_OK;
+    size_t n = item->size < HEAD ? (size_t)item->size : HEAD;
+    const char *looks = ptmi_weight_looks_like(item->data, n);
     return ptmi_scan_found(scan, item, PTM_UNREADABLE, "not-a-checkpoint", 0, err,
                            "named like a checkpoint, but %s%s",
                            looks ? "it is " : "no format that ptm knows", looks ? looks : "");

@@ -201,6 +201,19 @@ static bool is_cut(const struct ptmi_scan_item *item, uint64_t pos)
     return ptmi_skim(item->data, item->size, &pos, &work) == PTMI_SKIM_CUT;
 }
 
+/* Does what an item begins with break off before it could ask for anything, whatever would be made
+ * of it? Most storages do at once, and need no machine to say so. FRAME (0x95) may change how what
+ * follows is read. */
+static bool breaks_off(const struct ptmi_scan_item *item, uint64_t pos)
+{
+    uint64_t work = 0, end = pos;
+    if (item->place == PTMI_SCAN_FILE && ptmi_scan_promises(item->name)) return false;
+    if (has_proto(item, pos)) return false;
+    return ptmi_skim(item->data, item->size, &end, &work) == PTMI_SKIM_JUNK &&
+           item->data[end] != 'c' && item->data[end] != 'i' &&
+           !memchr(item->data + pos, 0x95, (size_t)(end - pos));
+}
+
 static bool always(const struct ptmi_scan *scan, const struct ptmi_scan_item *item,
                    const struct ptmi_pickle *pickle)
 {
@@ -304,6 +317,7 @@ static ptm_rc read_stream(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     struct ptmi_scan_run run = {.keep = item->keep};
     while (stream->pos < item->size && !(stream->legacy && stream->n == 5)) {
         PTM_TRY(ptmi_scan_goes_on(scan, err));
+        if (stream->n == 0 && breaks_off(item, stream->pos)) return PTM_OK;
         is_one_fn is_one = stream->n == 0 ? first_is_one : next_is_one;
         PTM_TRY(run_at(scan, item, stream->pos, is_one, &run, err));
         run.keep = NULL;

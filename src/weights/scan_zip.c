@@ -13,6 +13,9 @@
 #include "../base/str.h"
 #include "scan_priv.h"
 
+/* A file of many members stays in memory no further than this behind the last one. */
+#define RELEASE ((uint64_t)16 << 20)
+
 /* --- oddities --- */
 
 static const struct {
@@ -221,11 +224,23 @@ static ptm_rc tell_torch_member(struct ptmi_scan *scan, struct ptmi_scan_item *i
                            "member '%.200s' is a pickle, besides data.pkl", member->name);
 }
 
+/* Gives back pages from *from on to the end of a member that has been looked at, once they are
+ * many. */
+static void done_with(const struct ptmi_scan_item *item, const struct ptmi_zip_member *member,
+                      uint64_t *from)
+{
+    uint64_t end = member->data + member->packed;
+    if (!member->data || end > item->size || end < *from || end - *from < RELEASE) return;
+    ptmi_source_done_with(item->source, *from, end - *from);
+    *from = end;
+}
+
 static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                            struct ptmi_zip *zip, const struct kind *kind,
                            struct ptmi_pickle *pickle, struct ptm_err *err)
 {
     bool torch = kind->torch || kind->package;
+    uint64_t done = 0;
     for (size_t i = 0; i < zip->n_members && !scan->over; i++) {
         struct ptmi_zip_member *member = &zip->members[i];
         struct ptmi_scan_item inside = {0};
@@ -236,6 +251,7 @@ static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         if (kind->torch && i == kind->data_pkl) inside.keep = pickle;
         PTM_TRY(scan_member(scan, item, zip, member, &inside, err));
         if (torch) PTM_TRY(tell_torch_member(scan, item, kind, member, &inside, err));
+        done_with(item, member, &done);
     }
     return PTM_OK;
 }

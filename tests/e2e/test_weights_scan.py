@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+import zipfile
 
 import pytest
 
@@ -150,3 +151,16 @@ def test_unreadable_files_are_told(tmp_path):
         pytest.skip("root reads everything")
     report, = scan(tmp_path / "secret.pt")
     assert report["verdict"] == "unreadable" and report["findings"][0]["rule"] == "io", report
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="shadow memory is counted too")
+def test_memory_stays_flat(tmp_path):
+    """Pages of members that have been looked at are given back, however small each is."""
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as file:
+        for i in range(200):
+            file.writestr(f"{i}.bin", bytes([i]) * (1 << 20))
+    child = subprocess.Popen([PTM, "weights", "scan", str(tmp_path / "many.zip")], env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+                             stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0 and usage.ru_maxrss < 100 << 10
