@@ -109,17 +109,25 @@ char *ptmi_arena_printf(struct ptmi_arena *arena, const char *fmt, ...)
     return text;
 }
 
+void *ptmi_arena_grown(struct ptmi_arena *arena, void *items, size_t n, size_t *cap, size_t item)
+{
+    size_t want = *cap ? *cap : 4, bytes;
+    if (n < *cap) return items;
+    if (__builtin_mul_overflow(want, 2u, &want) || __builtin_mul_overflow(want, item, &bytes))
+        return NULL;
+    void *more = ptmi_arena_alloc(arena, bytes);
+    if (!more) return NULL;
+    if (n > 0) memcpy(more, items, n * item);
+    *cap = want;
+    return more;
+}
+
 bool ptmi_arena_list_add(struct ptmi_arena *arena, struct ptmi_arena_list *list, const char *text)
 {
     if (!text || list->n >= PTM_LIMIT_ITEMS) return false;
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? 2 * list->cap : 8;
-        const char **items = ptmi_arena_alloc(arena, cap * sizeof *items);
-        if (!items) return false;
-        if (list->n > 0) memcpy(items, list->items, list->n * sizeof *items);
-        list->items = items;
-        list->cap = cap;
-    }
+    const char **items = ptmi_arena_grown(arena, list->items, list->n, &list->cap, sizeof *items);
+    if (!items) return false;
+    list->items = items;
     list->items[list->n++] = text;
     return true;
 }

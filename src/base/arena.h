@@ -21,6 +21,9 @@ struct ptmi_arena {
 void ptmi_arena_clear(struct ptmi_arena *arena); /* frees all; may be used again */
 /* Zeroed, aligned for any type; NULL when out of memory or over the cap. */
 void *ptmi_arena_alloc(struct ptmi_arena *arena, size_t size);
+/* As ptmi_grown() (grow.h), the array in the arena: the old ones stay in it, together no larger
+ * than the last. */
+void *ptmi_arena_grown(struct ptmi_arena *arena, void *items, size_t n, size_t *cap, size_t item);
 char *ptmi_arena_strdup(struct ptmi_arena *arena, const char *text); /* NULL gives NULL */
 char *ptmi_arena_strndup(struct ptmi_arena *arena, const char *text, size_t len);
 PTM_PRINTF(2, 3) char *ptmi_arena_printf(struct ptmi_arena *arena, const char *fmt, ...);

@@ -11,6 +11,7 @@
 
 #include "auto.h"
 #include "buf.h"
+#include "grow.h"
 
 /* The system itself takes no longer path than 4,096 bytes in one call. */
 #define WALK_PATH_MAX (64u << 10)
@@ -50,13 +51,9 @@ static void walker_clear(struct walker *walker)
 
 static ptm_rc names_add(struct names *names, const char *name, struct ptm_err *err)
 {
-    if (names->n == names->cap) {
-        size_t cap = names->cap ? names->cap * 2 : 64;
-        char **items = reallocarray(names->items, cap, sizeof *items);
-        if (!items) return ptm_err_set(err, PTM_ENOMEM, "names of a folder");
-        names->items = items;
-        names->cap = cap;
-    }
+    char **items = ptmi_grown(names->items, names->n, &names->cap, sizeof *items);
+    if (!items) return ptm_err_set(err, PTM_ENOMEM, "names of a folder");
+    names->items = items;
     names->items[names->n] = strdup(name);
     if (!names->items[names->n]) return ptm_err_set(err, PTM_ENOMEM, "names of a folder");
     names->n++;
@@ -103,13 +100,9 @@ static ptm_rc enter(struct walker *walker, struct ptm_err *err)
 {
     struct level level = {.path_len = walker->path.len};
     struct ptm_err why = {0};
-    if (walker->n == walker->cap) {
-        size_t cap = walker->cap ? walker->cap * 2 : 16;
-        struct level *levels = reallocarray(walker->levels, cap, sizeof *levels);
-        if (!levels) return ptm_err_set(err, PTM_ENOMEM, "%s", walker->path.data);
-        walker->levels = levels;
-        walker->cap = cap;
-    }
+    struct level *levels = ptmi_grown(walker->levels, walker->n, &walker->cap, sizeof *levels);
+    if (!levels) return ptm_err_set(err, PTM_ENOMEM, "%s", walker->path.data);
+    walker->levels = levels;
     ptm_rc rc = read_names(walker->path.data, walker->n == 0, &level.names, &why);
     if (rc < 0) {
         names_clear(&level.names);

@@ -81,14 +81,10 @@ struct dataset_list {
 
 static struct ptm_dataset *add_dataset(struct dataset_list *list, struct ptmi_arena *arena)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? 2 * list->cap : 8;
-        struct ptm_dataset *items = ptmi_arena_alloc(arena, cap * sizeof *items);
-        if (!items) return NULL;
-        if (list->n) memcpy(items, list->items, list->n * sizeof *items);
-        list->items = items;
-        list->cap = cap;
-    }
+    struct ptm_dataset *items =
+        ptmi_arena_grown(arena, list->items, list->n, &list->cap, sizeof *items);
+    if (!items) return NULL;
+    list->items = items;
     return &list->items[list->n++];
 }
 

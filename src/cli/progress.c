@@ -19,6 +19,7 @@
 
 #include "../base/auto.h"
 #include "../base/clock.h"
+#include "../base/grow.h"
 #include "../base/str.h"
 #include "out.h"
 #include "progress_priv.h"
@@ -235,13 +236,9 @@ static struct progress_task *find_task(struct progress_state *state, uint64_t id
 
 static void begin_task(struct progress_state *state, const struct ptm_event *event)
 {
-    if (state->n == state->cap) {
-        size_t cap = state->cap ? state->cap * 2 : 16;
-        struct progress_task *tasks = reallocarray(state->tasks, cap, sizeof *tasks);
-        if (!tasks) return; /* a task that is not shown harms nothing */
-        state->tasks = tasks;
-        state->cap = cap;
-    }
+    struct progress_task *tasks = ptmi_grown(state->tasks, state->n, &state->cap, sizeof *tasks);
+    if (!tasks) return; /* a task that is not shown harms nothing */
+    state->tasks = tasks;
     struct progress_task *task = &state->tasks[state->n++];
     *task = (struct progress_task){
         .id = event->task,

@@ -126,14 +126,10 @@ static char *plain_url(struct ptmi_targets *targets, const char *line)
  * more. */
 static bool add_item(struct ptmi_targets *targets, struct ptmi_arena_list *list, const char *item)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? 2 * list->cap : 64;
-        const char **items = ptmi_arena_alloc(&targets->arena, cap * sizeof *items);
-        if (!items) return false;
-        if (list->n > 0) memcpy(items, list->items, list->n * sizeof *items);
-        list->items = items;
-        list->cap = cap;
-    }
+    const char **items =
+        ptmi_arena_grown(&targets->arena, list->items, list->n, &list->cap, sizeof *items);
+    if (!items) return false;
+    list->items = items;
     list->items[list->n++] = item;
     return true;
 }

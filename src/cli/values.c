@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../base/grow.h"
 #include "../base/str.h"
 #include "opts.h"
 
@@ -27,13 +28,9 @@ void ptmi_values_clear(struct ptmi_values *values)
 ptm_rc ptmi_values_add(struct ptmi_values *values, int opt, ptmi_source source, const char *text,
                        const char *where, const char *hub, struct ptm_err *err)
 {
-    if (values->n == values->cap) {
-        size_t cap = values->cap ? values->cap * 2 : 16;
-        struct ptmi_value *items = reallocarray(values->items, cap, sizeof *items);
-        if (!items) return ptm_err_set(err, PTM_ENOMEM, "%s", where);
-        values->items = items;
-        values->cap = cap;
-    }
+    struct ptmi_value *items = ptmi_grown(values->items, values->n, &values->cap, sizeof *items);
+    if (!items) return ptm_err_set(err, PTM_ENOMEM, "%s", where);
+    values->items = items;
     struct ptmi_value value = {
         .opt = opt,
         .source = source,

@@ -18,17 +18,13 @@ void ptmi_found_add(struct ptmi_found *found, const struct ptm_dataset *dataset)
     for (size_t i = 0; i < found->n_datasets; i++)
         if (ptmi_str_eq(found->datasets[i].name, dataset->name)) return;
     if (found->n_datasets >= PTM_LIMIT_FACTS) return;
-    if (found->n_datasets == found->cap_datasets) {
-        size_t cap = found->cap_datasets ? found->cap_datasets * 2 : 8;
-        struct ptm_dataset *grown = ptmi_arena_alloc(found->arena, cap * sizeof *grown);
-        if (!grown) {
-            found->failed = true;
-            return;
-        }
-        if (found->n_datasets) memcpy(grown, found->datasets, found->n_datasets * sizeof *grown);
-        found->datasets = grown;
-        found->cap_datasets = cap;
+    struct ptm_dataset *grown = ptmi_arena_grown(found->arena, found->datasets, found->n_datasets,
+                                                 &found->cap_datasets, sizeof *grown);
+    if (!grown) {
+        found->failed = true;
+        return;
     }
+    found->datasets = grown;
     found->datasets[found->n_datasets++] = *dataset;
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/grow.h"
 #include "../base/hash.h"
 #include "../base/limits.h"
 #include "../base/log.h"
@@ -87,13 +88,9 @@ struct list_arg {
 static ptm_rc add_entry(struct ptmi_mz_list *list, const char *slug, const char *raw, size_t len,
                         struct ptm_err *err)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 256;
-        struct ptmi_mz_entry *grown = realloc(list->entries, cap * sizeof *grown);
-        if (!grown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-        list->entries = grown;
-        list->cap = cap;
-    }
+    struct ptmi_mz_entry *grown = ptmi_grown(list->entries, list->n, &list->cap, sizeof *grown);
+    if (!grown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    list->entries = grown;
     char *copy = strdup(slug);
     if (!copy) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     list->entries[list->n++] = (struct ptmi_mz_entry){copy, raw, len};

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../base/grow.h"
 #include "../base/log.h"
 #include "../base/str.h"
 #include "mirror_priv.h"
@@ -158,13 +159,9 @@ static ptm_rc note_failure(void *arg, const struct ptmi_failure *failure, struct
         return PTM_OK;
     }
     if (!failure->url || has_url(again, failure->url)) return PTM_OK;
-    if (again->n == again->cap) {
-        size_t cap = again->cap ? 2 * again->cap : 64;
-        const char **urls = realloc(again->urls, cap * sizeof *urls);
-        if (!urls) return ptm_err_set(err, PTM_ENOMEM, "failures");
-        again->urls = urls;
-        again->cap = cap;
-    }
+    const char **urls = ptmi_grown(again->urls, again->n, &again->cap, sizeof *urls);
+    if (!urls) return ptm_err_set(err, PTM_ENOMEM, "failures");
+    again->urls = urls;
     again->urls[again->n] = ptmi_str_printf("%s", failure->url);
     if (!again->urls[again->n]) return ptm_err_set(err, PTM_ENOMEM, "failures");
     again->n++;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/grow.h"
 #include "../base/path.h"
 #include "../base/str.h"
 #include "onnx_priv.h"
@@ -215,13 +216,10 @@ static ptm_rc insert_file(struct ptmi_onnx *onnx, size_t place, const char *loca
     if (onnx->n_files == MAX_FILES)
         return ptm_err_set(err, PTM_ELIMIT, "%s: external data in more than %d files",
                            onnx->weights->path, MAX_FILES);
-    if (onnx->n_files == onnx->cap_files) {
-        size_t want = onnx->cap_files ? onnx->cap_files * 2 : 8;
-        void *bigger = realloc(onnx->files, want * sizeof *onnx->files);
-        if (!bigger) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-        onnx->files = bigger;
-        onnx->cap_files = want;
-    }
+    struct ptmi_onnx_file *files =
+        ptmi_grown(onnx->files, onnx->n_files, &onnx->cap_files, sizeof *files);
+    if (!files) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    onnx->files = files;
     struct ptmi_onnx_file file = {0};
     PTM_TRY(ptmi_weights_text(onnx->weights, location, strlen(location), &file.location, err));
     PTM_TRY(open_file(onnx, &file, err));

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/grow.h"
 #include "../base/limits.h"
 #include "../base/str.h"
 #include "tardir.h"
@@ -66,16 +67,12 @@ static int by_key(const void *a, const void *b)
 static ptm_rc push(struct reader *reader, struct objects *objects, const struct object *object,
                    struct ptm_err *err)
 {
-    if (objects->n == objects->cap) {
-        size_t want = objects->cap ? objects->cap * 2 : 64;
-        if (want > PTM_LIMIT_TENSORS)
-            return ptm_err_set(err, PTM_ELIMIT, "%s: more than %d storages or tensors",
-                               reader->weights->path, PTM_LIMIT_TENSORS);
-        void *bigger = realloc(objects->items, want * sizeof *objects->items);
-        if (!bigger) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-        objects->items = bigger;
-        objects->cap = want;
-    }
+    if (objects->n >= PTM_LIMIT_TENSORS)
+        return ptm_err_set(err, PTM_ELIMIT, "%s: more than %d storages or tensors",
+                           reader->weights->path, PTM_LIMIT_TENSORS);
+    struct object *items = ptmi_grown(objects->items, objects->n, &objects->cap, sizeof *items);
+    if (!items) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    objects->items = items;
     objects->items[objects->n++] = *object;
     return PTM_OK;
 }

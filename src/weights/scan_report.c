@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/grow.h"
 #include "../base/limits.h"
 #include "../base/str.h"
 #include "scan_priv.h"
@@ -20,17 +21,6 @@
 static ptm_rc no_memory(struct ptm_err *err)
 {
     return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-}
-
-static ptm_rc grow(void **array, size_t n, size_t *cap, size_t item, struct ptm_err *err)
-{
-    if (n < *cap) return PTM_OK;
-    size_t want = *cap ? *cap * 2 : 8;
-    void *bigger = realloc(*array, want * item);
-    if (!bigger) return no_memory(err);
-    *array = bigger;
-    *cap = want;
-    return PTM_OK;
 }
 
 /* Of one component: longer ones are cut, "!/" stays readable. */
@@ -62,8 +52,10 @@ static ptm_rc add(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct pt
         scan->more_findings++;
         return PTM_OK;
     }
-    PTM_TRY(grow((void **)&scan->findings, scan->n_findings, &scan->cap_findings,
-                 sizeof *scan->findings, err));
+    struct ptm_finding *findings =
+        ptmi_grown(scan->findings, scan->n_findings, &scan->cap_findings, sizeof *findings);
+    if (!findings) return no_memory(err);
+    scan->findings = findings;
     PTM_TRY(member_path(scan, item, &finding.member, err));
     finding.message = ptmi_arena_strdup(scan->arena, message);
     finding.global = ptmi_arena_strdup(scan->arena, global);
@@ -186,8 +178,10 @@ static ptm_rc global_found(struct ptmi_scan *scan, struct ptmi_scan_item *item, 
 static ptm_rc global_listed(struct ptmi_scan *scan, uint32_t *slot, const char *name,
                             struct ptm_scan_global global, struct ptm_err *err)
 {
-    PTM_TRY(grow((void **)&scan->globals, scan->n_globals, &scan->cap_globals,
-                 sizeof *scan->globals, err));
+    struct ptm_scan_global *globals =
+        ptmi_grown(scan->globals, scan->n_globals, &scan->cap_globals, sizeof *globals);
+    if (!globals) return no_memory(err);
+    scan->globals = globals;
     global.name = ptmi_arena_strdup(scan->arena, name);
     if (!global.name) return no_memory(err);
     scan->globals[scan->n_globals++] = global;

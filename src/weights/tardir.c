@@ -199,13 +199,10 @@ static ptm_rc grow(struct reader *reader, struct ptm_err *err)
     if (tar->n_members >= PTM_LIMIT_TENSORS)
         return ptm_err_set(err, PTM_ELIMIT, "%s: more than %d members",
                            ptmi_source_name(tar->source), PTM_LIMIT_TENSORS);
-    if (tar->n_members < reader->cap) return PTM_OK;
-    size_t cap = reader->cap ? 2 * reader->cap : 16;
-    struct ptmi_tar_member *more = ptmi_arena_alloc(&tar->arena, cap * sizeof *more);
+    struct ptmi_tar_member *more =
+        ptmi_arena_grown(&tar->arena, tar->members, tar->n_members, &reader->cap, sizeof *more);
     if (!more) return no_memory(reader, err);
-    if (tar->n_members) memcpy(more, tar->members, tar->n_members * sizeof *more);
     tar->members = more;
-    reader->cap = cap;
     return PTM_OK;
 }
 

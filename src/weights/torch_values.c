@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/grow.h"
 #include "../base/limits.h"
 #include "../base/str.h"
 #include "torch_objects_priv.h"
@@ -28,13 +29,9 @@ ptm_rc ptmi_made_new(struct ptmi_objects *o, ptm_value_kind kind, struct ptmi_ma
 
 ptm_rc ptmi_made_queue(struct ptmi_objects *o, struct ptmi_made *made, struct ptm_err *err)
 {
-    if (o->n_queue == o->cap_queue) {
-        size_t cap = o->cap_queue ? 2 * o->cap_queue : 64;
-        struct ptmi_made **queue = realloc(o->queue, cap * sizeof(struct ptmi_made *));
-        if (!queue) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", o->weights->path);
-        o->queue = queue;
-        o->cap_queue = cap;
-    }
+    struct ptmi_made **queue = ptmi_grown(o->queue, o->n_queue, &o->cap_queue, sizeof(void *));
+    if (!queue) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", o->weights->path);
+    o->queue = queue;
     o->queue[o->n_queue++] = made;
     made->queued = true;
     return PTM_OK;

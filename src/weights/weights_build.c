@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../base/grow.h"
 #include "../base/limits.h"
 #include "../base/str.h"
 #include "weights_priv.h"
@@ -46,19 +47,12 @@ ptm_rc ptmi_weights_text(struct ptm_weights *weights, const char *text, size_t l
     return PTM_OK;
 }
 
-/* Room for one more item in an array of items of that size. */
-static ptm_rc grow(void **array, size_t n, size_t *cap, size_t item, struct ptm_err *err)
+/* May there be one more tensor, storage or property? */
+static ptm_rc check_count(size_t n, struct ptm_err *err)
 {
-    if (n < *cap) return PTM_OK;
-    if (n >= PTM_LIMIT_TENSORS)
-        return ptm_err_set(err, PTM_ELIMIT, "more than %d tensors, storages or properties",
-                           PTM_LIMIT_TENSORS);
-    size_t want = *cap ? *cap * 2 : 16;
-    void *bigger = realloc(*array, want * item);
-    if (!bigger) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    *array = bigger;
-    *cap = want;
-    return PTM_OK;
+    if (n < PTM_LIMIT_TENSORS) return PTM_OK;
+    return ptm_err_set(err, PTM_ELIMIT, "more than %d tensors, storages or properties",
+                       PTM_LIMIT_TENSORS);
 }
 
 ptm_rc ptmi_weights_add_meta(struct ptm_weights *weights, const char *key, const char *value,
@@ -67,8 +61,11 @@ ptm_rc ptmi_weights_add_meta(struct ptm_weights *weights, const char *key, const
     struct ptm_meta meta = {0};
     PTM_TRY(ptmi_weights_text(weights, key, strlen(key), &meta.key, err));
     PTM_TRY(ptmi_weights_text(weights, value, strlen(value), &meta.value, err));
-    PTM_TRY(grow((void **)&weights->metas, weights->n_metas, &weights->cap_metas,
-                 sizeof *weights->metas, err));
+    PTM_TRY(check_count(weights->n_metas, err));
+    struct ptm_meta *metas =
+        ptmi_grown(weights->metas, weights->n_metas, &weights->cap_metas, sizeof *metas);
+    if (!metas) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);
+    weights->metas = metas;
     weights->metas[weights->n_metas++] = meta;
     return PTM_OK;
 }
@@ -90,15 +87,27 @@ static ptm_rc check_storage(const struct ptm_weights *weights, const struct ptm_
     return PTM_OK;
 }
 
+/* Room for one more in both of its arrays. */
+static ptm_rc reserve_storage(struct ptm_weights *weights, struct ptm_err *err)
+{
+    size_t n = weights->n_storages, cap = weights->cap_storages;
+    PTM_TRY(check_count(n, err));
+    struct ptm_storage *storages = ptmi_grown(weights->storages, n, &cap, sizeof *storages);
+    if (storages) weights->storages = storages;
+    struct ptmi_storage_from *from =
+        ptmi_grown(weights->from, n, &weights->cap_storages, sizeof *from);
+    if (from) weights->from = from;
+    if (storages && from) return PTM_OK;
+    weights->cap_storages = n; /* of the smaller one */
+    return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);
+}
+
 ptm_rc ptmi_weights_add_storage(struct ptm_weights *weights, const struct ptm_storage *storage,
                                 struct ptmi_storage_from *from, size_t *out, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = from->source;
     PTM_TRY(check_storage(weights, storage, from, err));
-    size_t cap = weights->cap_storages;
-    PTM_TRY(grow((void **)&weights->storages, weights->n_storages, &cap, sizeof *storage, err));
-    PTM_TRY(grow((void **)&weights->from, weights->n_storages, &weights->cap_storages, sizeof *from,
-                 err));
+    PTM_TRY(reserve_storage(weights, err));
     struct ptm_storage *added = &weights->storages[weights->n_storages];
     *added = *storage;
     added->file_offset = -1;
@@ -300,8 +309,11 @@ ptm_rc ptmi_weights_add(struct ptm_weights *weights, const char *name,
     PTM_TRY(ptmi_weights_alloc(weights, sizeof *added, (void **)&added, err));
     *added = *tensor;
     PTM_TRY(ptmi_weights_check(weights, name, added, err));
-    PTM_TRY(grow((void **)&weights->tensors, weights->n_tensors, &weights->cap_tensors,
-                 sizeof *weights->tensors, err));
+    PTM_TRY(check_count(weights->n_tensors, err));
+    struct ptm_tensor **tensors =
+        ptmi_grown(weights->tensors, weights->n_tensors, &weights->cap_tensors, sizeof(void *));
+    if (!tensors) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);
+    weights->tensors = tensors;
     PTM_TRY(grow_table(weights, err));
     PTM_TRY(free_name(weights, name, &added->name, err));
     weights->by_name[slot_of(weights, added->name)] = (uint32_t)weights->n_tensors + 1;
