@@ -76,14 +76,22 @@ ptm_rc ptmi_scan_found(struct ptmi_scan *scan, struct ptmi_scan_item *item, ptm_
     return add(scan, item, finding, ptmi_str_printable(message, sizeof message, text), NULL, err);
 }
 
-/* An error's message without the name that the finding has anyway. */
+/* What stands behind "NAME: "; the whole message when it does not begin so. */
+static const char *behind_name(const char *message, const char *name)
+{
+    size_t len = strlen(name);
+    bool begins =
+        len > 0 && strncmp(message, name, len) == 0 && ptmi_str_starts(message + len, ": ");
+    return begins ? message + len + 2 : message;
+}
+
+/* An error's message without the name that the finding has anyway: the source's, or the shorter one
+ * that readers are given. */
 static const char *without_name(const struct ptmi_scan_item *item, const char *message)
 {
     if (!item->source) return message;
-    const char *name = ptmi_source_name(item->source);
-    size_t len = strlen(name);
-    bool begins = strncmp(message, name, len) == 0 && strncmp(message + len, ": ", 2) == 0;
-    return begins ? message + len + 2 : message;
+    const char *rest = behind_name(message, ptmi_source_name(item->source));
+    return rest == message && item->name ? behind_name(message, item->name) : rest;
 }
 
 ptm_rc ptmi_scan_failed(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char *rule,

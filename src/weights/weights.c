@@ -81,6 +81,21 @@ static ptm_rc find_format(struct ptm_weights *weights, struct ptm_err *err)
                        looks ? "; it is " : "", looks ? looks : "");
 }
 
+static ptm_rc fill(struct ptm_weights *weights, struct ptm_err *err)
+{
+    PTM_TRY(find_format(weights, err));
+    weights->format = weights->ops->name;
+    PTM_TRY(weights->ops->open(weights, weights->source, err));
+    return ptmi_weights_total(weights, err);
+}
+
+/* The builder knows the names of tensors alone; messages from elsewhere have the file's. */
+static ptm_rc name_file(const struct ptm_weights *weights, ptm_rc rc, struct ptm_err *err)
+{
+    if (!err || strstr(err->msg, weights->path)) return rc;
+    return ptm_err_ctx(err, rc, "%s", weights->path);
+}
+
 ptm_rc ptmi_weights_open_source(ptmi_source *source, const char *path, ptm_net *net,
                                 const struct ptm_weights_opts *opts, ptm_weights **out,
                                 struct ptm_err *err)
@@ -90,10 +105,8 @@ ptm_rc ptmi_weights_open_source(ptmi_source *source, const char *path, ptm_net *
     PTM_TRY(new_weights(path, opts, &weights, err));
     weights->source = ptm_steal(&mine);
     weights->net = net;
-    PTM_TRY(find_format(weights, err));
-    weights->format = weights->ops->name;
-    PTM_TRY(weights->ops->open(weights, weights->source, err));
-    PTM_TRY(ptmi_weights_total(weights, err));
+    ptm_rc rc = fill(weights, err);
+    if (rc != PTM_OK) return name_file(weights, rc, err);
     *out = ptm_steal(&weights);
     return PTM_OK;
 }
