@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/mix.h"
+
 /* The array may be so many times larger than what is in it, and this much beyond. */
 #define SLACK_FACTOR 4
 #define SLACK 4096
@@ -17,7 +19,7 @@
 static size_t sparse_slot(const struct ptmi_pkm_memo *memo, uint64_t key)
 {
     size_t mask = memo->cap_sparse - 1;
-    size_t at = (size_t)((key * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    size_t at = (size_t)ptmi_mix(memo->seed, key) & mask;
     while (memo->keys[at] != 0 && memo->keys[at] != key + 1) at = (at + 1) & mask;
     return at;
 }
@@ -45,6 +47,7 @@ static ptm_rc sparse_grow(struct ptmi_pkm *m)
         return ptmi_pkm_fail(m, PTM_ENOMEM, "out of memory");
     }
     m->heap += bytes;
+    if (old.cap_sparse == 0) memo->seed = ptmi_mix_seed(m);
     memo->keys = keys;
     memo->values = values;
     memo->cap_sparse = cap;

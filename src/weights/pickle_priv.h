@@ -23,7 +23,8 @@ struct ptmi_pkm_memo {
     uint64_t *keys; /* open addressing for what dense is not worth growing to; key + 1, 0: free */
     struct ptmi_pk **values;
     size_t n_sparse, cap_sparse;
-    uint64_t n; /* entries in all: what MEMOIZE uses next */
+    uint64_t seed; /* of their hashes */
+    uint64_t n;    /* entries in all: what MEMOIZE uses next */
 };
 
 struct ptmi_pkm {

@@ -6,8 +6,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "../base/mix.h"
 #include "torch_objects_priv.h"
 
 static bool is_integer(const struct ptm_value *key)
@@ -27,24 +27,10 @@ static bool same_key(const struct ptm_value *a, const struct ptm_value *b)
     return b->kind == PTM_VALUE_STR && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
 static uint64_t hash_key(uint64_t seed, const struct ptm_value *key)
 {
-    if (is_integer(key)) return mix(seed, (uint64_t)key->i);
-    uint64_t hash = mix(seed, key->len), word;
-    size_t i = 0;
-    for (; i + sizeof word <= key->len; i += sizeof word) {
-        memcpy(&word, key->text + i, sizeof word);
-        hash = mix(hash, word);
-    }
-    word = 0;
-    memcpy(&word, key->text + i, key->len - i);
-    return mix(hash, word);
+    if (is_integer(key)) return ptmi_mix(seed, (uint64_t)key->i);
+    return ptmi_mix_bytes(seed, key->text, key->len);
 }
 
 /* Puts the pair at from to the end of those kept, or its value into the one that has its key. */
@@ -65,9 +51,7 @@ ptm_rc ptmi_made_unite_keys(struct ptmi_objects *o, struct ptmi_made *made,
 {
     size_t n = made->value.n_items, size = 16, kept = 0;
     if (n < 4) return PTM_OK;
-    /* Seeded by the process, so that no file can be made whose keys all fall together. */
-    if (o->seed == 0 && getentropy(&o->seed, sizeof o->seed) != 0)
-        o->seed = (uint64_t)(uintptr_t)o->weights;
+    if (o->seed == 0) o->seed = ptmi_mix_seed(o);
     while (size < n) size *= 2; /* n is twice the pairs: half full at most */
     PTM_AUTO(ptmi_freep) size_t *table = calloc(size, sizeof *table);
     if (!table) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", o->weights->path);

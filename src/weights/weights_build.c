@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "../base/grow.h"
 #include "../base/limits.h"
+#include "../base/mix.h"
 #include "../base/str.h"
 #include "weights_priv.h"
 
@@ -238,22 +238,11 @@ ptm_rc ptmi_weights_check(struct ptm_weights *weights, const char *what, struct 
 
 /* --- tensors by name --- */
 
-/* Seeded by the process, so that no file can be made whose names all fall together. */
-static uint64_t hash_name(uint64_t seed, const char *name)
-{
-    uint64_t hash = seed;
-    for (; *name; name++) {
-        hash = (hash ^ (unsigned char)*name) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 /* The place of name in the table: of its tensor, or the free one it would go to. */
 static size_t slot_of(const struct ptm_weights *weights, const char *name)
 {
     size_t mask = weights->by_name_size - 1;
-    size_t at = (size_t)hash_name(weights->seed, name) & mask;
+    size_t at = (size_t)ptmi_mix_bytes(weights->seed, name, strlen(name)) & mask;
     while (weights->by_name[at] &&
            strcmp(weights->tensors[weights->by_name[at] - 1]->name, name) != 0)
         at = (at + 1) & mask;
@@ -263,8 +252,7 @@ static size_t slot_of(const struct ptm_weights *weights, const char *name)
 static ptm_rc grow_table(struct ptm_weights *weights, struct ptm_err *err)
 {
     if (weights->n_tensors * 2 < weights->by_name_size) return PTM_OK;
-    if (weights->by_name_size == 0 && getentropy(&weights->seed, sizeof weights->seed) != 0)
-        weights->seed = (uint64_t)(uintptr_t)weights; /* better than a seed known beforehand */
+    if (weights->by_name_size == 0) weights->seed = ptmi_mix_seed(weights);
     size_t size = weights->by_name_size ? weights->by_name_size * 2 : 64;
     uint32_t *table = calloc(size, sizeof *table);
     if (!table) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", weights->path);

@@ -370,6 +370,24 @@ static void test_weights_pickle__memo_of_many_far_indices(void **state)
     ptmi_buf_clear(&out);
 }
 
+/* Indices that one multiplication sends to the same place: these would take minutes. */
+static void test_weights_pickle__memo_indices_cannot_be_made_to_collide(void **state)
+{
+    const uint64_t inverse = 0xf1de83e19937733du; /* of 0x9e3779b97f4a7c15, modulo 2^64 */
+    struct ptmi_buf out = PTMI_BUF((size_t)16 << 20);
+    (void)state;
+    assert_int_equal(ptmi_buf_append(&out, "N", 1, NULL), PTM_OK);
+    for (uint64_t i = 1; i < 600000; i++)
+        if (i * inverse >> 63 == 0)
+            assert_int_equal(
+                ptmi_buf_printf(&out, NULL, "p%llu\n", (unsigned long long)(i * inverse)), PTM_OK);
+    assert_int_equal(ptmi_buf_append(&out, ".", 1, NULL), PTM_OK);
+    struct ran ran = run(out.data, out.len);
+    assert_int_equal(ran.rc, PTM_OK);
+    end(&ran);
+    ptmi_buf_clear(&out);
+}
+
 static void test_weights_pickle__calls(void **state)
 {
     static const struct case_ok cases[] = {
@@ -858,6 +876,7 @@ int main(void)
         cmocka_unit_test(test_weights_pickle__memo),
         cmocka_unit_test(test_weights_pickle__a_memo_written_over_is_odd),
         cmocka_unit_test(test_weights_pickle__memo_of_many_far_indices),
+        cmocka_unit_test(test_weights_pickle__memo_indices_cannot_be_made_to_collide),
         cmocka_unit_test(test_weights_pickle__calls),
         cmocka_unit_test(test_weights_pickle__failures_name_their_byte),
         cmocka_unit_test(test_weights_pickle__limits),
