@@ -46,8 +46,9 @@ struct ptmi_objects {
     const struct ptmi_storage_lookup *lookup; /* NULL: no persistent ids are known */
     struct ptmi_made **queue;                 /* containers in the order they were met; owned */
     size_t n_queue, cap_queue;
-    uint64_t seed; /* of hashes; 0: not yet chosen */
-    int depth;     /* of ptmi_make() */
+    uint64_t seed;     /* of hashes; 0: not yet chosen */
+    uint64_t n_places; /* in containers made so far */
+    int depth;         /* of ptmi_make() */
 };
 
 /* A call as its handler sees it. */

@@ -24,6 +24,10 @@
 #define NAME_MAX_BYTES 4096
 /* Visits beyond the proportional ones: for files so small that sharing looks like an explosion. */
 #define VISITS_ANYWAY 100000
+/* Bytes of names: a value has some ten in a real file, and containers that are shared may repeat a
+ * long one a million times. */
+#define NAME_BYTES_A_VALUE 64
+#define NAME_BYTES_ANYWAY ((uint64_t)64 << 20)
 
 struct frame {
     struct ptmi_made *made;
@@ -38,6 +42,7 @@ struct walk {
     size_t depth;
     struct ptmi_buf path;
     uint64_t visits, max_visits;
+    uint64_t name_bytes, max_name_bytes;
 };
 
 /* --- names --- */
@@ -115,10 +120,20 @@ static bool is_transparent(const struct ptm_value *key, const struct ptm_value *
 
 /* --- the walk --- */
 
+static ptm_rc too_shared(const struct walk *walk, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_ELIMIT,
+                       "%s: its tensors are shared by so many containers that they cannot be "
+                       "listed",
+                       walk->weights->path);
+}
+
 static ptm_rc list(struct walk *walk, struct ptmi_made *made, struct ptm_err *err)
 {
     const char *name = walk->path.len > 0 ? walk->path.data : "tensor";
     const struct ptm_tensor *tensor = NULL;
+    walk->name_bytes += walk->path.len;
+    if (walk->name_bytes > walk->max_name_bytes) return too_shared(walk, err);
     PTM_TRY(ptmi_weights_add(walk->weights, name, made->value.tensor, &tensor, err));
     if (!made->listed) made->value.tensor = tensor;
     made->listed = true;
@@ -199,11 +214,7 @@ static ptm_rc step(struct walk *walk, struct ptm_err *err)
         walk->depth--;
         return PTM_OK;
     }
-    if (++walk->visits > walk->max_visits)
-        return ptm_err_set(err, PTM_ELIMIT,
-                           "%s: its tensors are shared by so many containers that they cannot be "
-                           "listed",
-                           walk->weights->path);
+    if (++walk->visits > walk->max_visits) return too_shared(walk, err);
     struct frame here = *frame; /* entering changes the top */
     return enter_child(walk, &here, frame->next++, err);
 }
@@ -224,6 +235,7 @@ ptm_rc ptmi_paths_list(struct ptm_weights *weights, struct ptmi_made *root, stru
     walk->weights = weights;
     walk->path = (struct ptmi_buf)PTMI_BUF(NAME_MAX_BYTES);
     walk->max_visits = 4 * weights->n_values + VISITS_ANYWAY;
+    walk->max_name_bytes = NAME_BYTES_A_VALUE * weights->n_values + NAME_BYTES_ANYWAY;
     PTM_TRY(enter(walk, root, false, err));
     while (walk->depth > 0) PTM_TRY(step(walk, err));
     return PTM_OK;

@@ -13,6 +13,10 @@
 #include "../base/str.h"
 #include "torch_objects_priv.h"
 
+/* Items of containers and calls: so many a byte of the pickle, and so many of the smallest one. */
+#define PLACES_A_BYTE 8
+#define PLACES_ANYWAY 1000000
+
 #define BUSY 1 /* of a node's mark: its value is being made */
 
 ptm_rc ptmi_made_new(struct ptmi_objects *o, ptm_value_kind kind, struct ptmi_made **out,
@@ -422,13 +426,19 @@ ptm_rc ptmi_made_object(struct ptmi_objects *o, const struct ptmi_call *call,
     return ptmi_made_queue(o, made, err);
 }
 
-/* Room for n items. */
+/* Room for n items. Calls may share one tuple of arguments, of which each makes items of its own:
+ * a byte of a pickle puts one item somewhere, and a few more when calls share. */
 static ptm_rc items_alloc(struct ptmi_objects *o, uint64_t n, const struct ptm_value ***out,
                           struct ptm_err *err)
 {
     void *memory = NULL;
-    if (n > PTM_LIMIT_WEIGHTS_MEMORY / sizeof(void *))
-        return ptm_err_set(err, PTM_ELIMIT, "%s: a list of %" PRIu64 " items", o->weights->path, n);
+    uint64_t bytes = o->pickle->end - o->pickle->begin;
+    if (n > PTM_LIMIT_WEIGHTS_MEMORY / sizeof(void *) ||
+        o->n_places + n > PLACES_A_BYTE * bytes + PLACES_ANYWAY)
+        return ptm_err_set(err, PTM_ELIMIT,
+                           "%s: so many calls share their arguments that they cannot be listed",
+                           o->weights->path);
+    o->n_places += n;
     PTM_TRY(ptmi_weights_alloc(o->weights, (size_t)n * sizeof(void *), &memory, err));
     o->weights->n_values += n;
     *out = memory;

@@ -350,6 +350,73 @@ static void test_weights_objects__sharing_does_not_explode(void **state)
     assert_names(text, " 40");
 }
 
+/* objects_run() of what is in out, which is freed. */
+static ptm_rc run_out(struct pickle_out *out, struct ptm_err *err)
+{
+    ptm_weights *weights = NULL;
+    ptm_rc rc = objects_run(out->data, out->len, &weights, err);
+    if (rc == PTM_OK) ptm_weights_close(weights);
+    free(out->data);
+    return rc;
+}
+
+/* Integers that differ in their highest bits alone: a weak hash would take minutes. */
+static void test_weights_objects__keys_cannot_be_made_to_collide(void **state)
+{
+    struct pickle_out out = {0};
+    (void)state;
+    pk_bytes(&out, "}(", 2);
+    for (uint64_t i = 0; i < 1 << 18; i++) {
+        pk_bytes(&out, "\x8a\x08", 2);
+        pk_le(&out, i << 46, 8);
+        pk_op(&out, 'N');
+    }
+    pk_bytes(&out, "u.", 2);
+    assert_int_equal(run_out(&out, NULL), PTM_OK);
+}
+
+static void test_weights_objects__shared_arguments_do_not_explode(void **state)
+{
+    enum { MANY = 10000 };
+    struct pickle_out out = {0};
+    struct ptm_err err = {0};
+    (void)state;
+    /* (None, None, ..) once, and a call of m.f with it again and again. */
+    pk_op(&out, '(');
+    for (int i = 0; i < MANY; i++) pk_op(&out, 'N');
+    pk_bytes(&out,
+             "tq\0"
+             "0cm\nf\nq\1"
+             "0](",
+             14);
+    for (int i = 0; i < MANY; i++) pk_bytes(&out, "h\1h\0R", 5);
+    pk_bytes(&out, "e.", 2);
+    assert_int_equal(run_out(&out, &err), PTM_ELIMIT);
+    assert_non_null(strstr(err.msg, "share their arguments"));
+}
+
+static void test_weights_objects__long_names_of_shared_containers_do_not_explode(void **state)
+{
+    enum { LONG = 4000, MANY = 40000 };
+    struct pickle_out out = {0};
+    struct ptm_err err = {0};
+    (void)state;
+    /* {long name: tensor} once, and a list of nothing else. */
+    out.at = MATRIX;
+    pk_value(&out);
+    pk_bytes(&out,
+             "q\2"
+             "0}q\1X",
+             7);
+    pk_le(&out, LONG, 4);
+    for (int i = 0; i < LONG; i++) pk_op(&out, 'n');
+    pk_bytes(&out, "h\2s0](", 6);
+    for (int i = 0; i < MANY; i++) pk_bytes(&out, "h\1", 2);
+    pk_bytes(&out, "e.", 2);
+    assert_int_equal(run_out(&out, &err), PTM_ELIMIT);
+    assert_non_null(strstr(err.msg, "shared by so many containers"));
+}
+
 static char *nested(const char *inner, size_t n)
 {
     size_t len = strlen(inner);
@@ -545,6 +612,9 @@ int main(void)
         cmocka_unit_test(test_weights_objects__a_tensor_met_again_is_listed_again),
         cmocka_unit_test(test_weights_objects__circles_are_cut),
         cmocka_unit_test(test_weights_objects__sharing_does_not_explode),
+        cmocka_unit_test(test_weights_objects__keys_cannot_be_made_to_collide),
+        cmocka_unit_test(test_weights_objects__shared_arguments_do_not_explode),
+        cmocka_unit_test(test_weights_objects__long_names_of_shared_containers_do_not_explode),
         cmocka_unit_test(test_weights_objects__depth_is_capped),
         cmocka_unit_test(test_weights_objects__a_class_is_no_id),
         cmocka_unit_test(test_weights_objects__long_names_are_refused),
