@@ -217,16 +217,48 @@ static ptm_rc drop_aliases(struct ptmi_plan *plan, struct ptm_err *err)
 
 /* --- files --- */
 
+static int by_address(const void *a, const void *b)
+{
+    const ptmi_source *const *x = a, *const *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static int64_t add_up(int64_t sum, uint64_t more)
+{
+    return more > (uint64_t)(INT64_MAX - sum) ? INT64_MAX : sum + (int64_t)more;
+}
+
+/* Bytes of the files that tensors lie in, each once however many storages it is said to hold, and
+ * of what is unpacked from them. What a file says of storages that are not there counts nothing. */
+static ptm_rc count_stored(const struct ptmi_plan *plan, int64_t *out, struct ptm_err *err)
+{
+    const struct ptm_weights *weights = plan->weights;
+    size_t n = 0;
+    PTM_AUTO(ptmi_freep)
+    const ptmi_source **files = calloc(weights->n_storages + 1, sizeof(ptmi_source *));
+    if (!files) return no_memory(plan, err);
+    for (size_t i = 0; i < weights->n_storages; i++) {
+        const struct ptmi_storage_from *from = &weights->from[i];
+        if (from->make)
+            *out = add_up(*out, (uint64_t)weights->storages[i].nbytes);
+        else if (from->source)
+            files[n++] = ptmi_source_root(from->source);
+    }
+    qsort(files, n, sizeof(ptmi_source *), by_address);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || files[i] != files[i - 1]) *out = add_up(*out, ptmi_source_size(files[i]));
+    return PTM_OK;
+}
+
 /* Views of a few bytes may be of any number of elements (stride 0), and any number of views may be
  * of the same bytes: a small file must not fill the disk. */
 static ptm_rc check_expansion(const struct ptmi_plan *plan, struct ptm_err *err)
 {
     int64_t stored = 0, most;
-    for (size_t i = 0; i < plan->weights->n_storages; i++)
-        if (__builtin_add_overflow(stored, plan->weights->storages[i].nbytes, &stored))
-            return PTM_OK;
+    if (plan->bytes <= PTM_LIMIT_EXPANSION_FREE) return PTM_OK;
+    PTM_TRY(count_stored(plan, &stored, err));
     if (__builtin_mul_overflow(stored, (int64_t)PTM_LIMIT_EXPANSION, &most)) return PTM_OK;
-    if (plan->bytes <= most || plan->bytes <= PTM_LIMIT_EXPANSION_FREE) return PTM_OK;
+    if (plan->bytes <= most) return PTM_OK;
     return ptm_err_set(err, PTM_ELIMIT,
                        "%s: its tensors take %lld bytes when each is written out, more than %d "
                        "times the %lld that are stored",

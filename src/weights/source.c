@@ -189,6 +189,11 @@ int ptmi_source_fd(const ptmi_source *source, uint64_t *out_offset)
     return source->root->fd;
 }
 
+const ptmi_source *ptmi_source_root(const ptmi_source *source)
+{
+    return source->root;
+}
+
 bool ptmi_source_within(const ptmi_source *part, const ptmi_source *whole, uint64_t *out_offset)
 {
     if (part->root != whole->root || part->in_root < whole->in_root) return false;

@@ -55,6 +55,8 @@ bool ptmi_source_is_remote(const ptmi_source *source);
 /* The descriptor of the file behind it and where the source begins in it, so that bytes can be
  * copied inside the kernel; -1 when there is none. */
 int ptmi_source_fd(const ptmi_source *source, uint64_t *out_offset);
+/* What it is a part of, or itself: the same for all parts of one file. Borrowed. */
+const ptmi_source *ptmi_source_root(const ptmi_source *source);
 /* Does part lie in whole (or is it whole itself)? Then *out_offset is where it begins there. */
 bool ptmi_source_within(const ptmi_source *part, const ptmi_source *whole, uint64_t *out_offset);
 

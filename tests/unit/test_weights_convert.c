@@ -476,6 +476,50 @@ static void test_weights_convert__little_never_becomes_endless(void **state)
     assert_int_equal(unit_entries(tmp.path), 0);
 }
 
+/* What a file says of storages it does not have is not there, however large. */
+static void test_weights_convert__absent_storages_are_no_bytes(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    PTM_AUTO(closep) ptm_weights *weights = new_weights();
+    size_t storage = add_bytes(weights, FLOATS, sizeof FLOATS, false), absent = 0;
+    struct ptm_storage said = {.key = "9", .nbytes = INT64_C(1) << 50};
+    struct ptmi_storage_from nowhere = {.missing = "has no record in the file"};
+    struct ptm_err err = {0};
+    struct ptm_convert_opts opts = PTM_CONVERT_OPTS_INIT;
+    opts.skip = true;
+    assert_int_equal(ptmi_weights_add_storage(weights, &said, &nowhere, &absent, &err), PTM_OK);
+    add(weights, "x", VIEW(PTM_UINT8, storage, 0, 2, DIMS(1 << 20, 1 << 20), DIMS(0, 0)));
+    add(weights, "absent", VIEW(PTM_UINT8, absent, 0, 1, DIMS(1), NULL));
+    assert_int_equal(
+        ptm_weights_convert(NULL, weights, unit_path(tmp.path, "x"), &opts, NULL, &err),
+        PTM_ELIMIT);
+    assert_int_equal(unit_entries(tmp.path), 0);
+}
+
+/* ONNX may have any number of tensors in the same bytes of another file. */
+static void test_weights_convert__a_file_s_bytes_count_once(void **state)
+{
+    enum { SIZE = 1 << 20, TIMES = 1100 };
+    PTM_AUTO(ptmi_freep) uint8_t *bytes = calloc(1, SIZE);
+    PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
+    PTM_AUTO(closep) ptm_weights *weights = new_weights();
+    UNIT_TMP(tmp);
+    struct ptm_err err = {0};
+    (void)state;
+    assert_int_equal(ptmi_source_lend(bytes, SIZE, "shared", &source, &err), PTM_OK);
+    for (int i = 0; i < TIMES; i++) {
+        struct ptm_storage storage = {.nbytes = SIZE};
+        struct ptmi_storage_from from = {.source = ptmi_source_ref(source)};
+        size_t index = 0;
+        assert_int_equal(ptmi_weights_add_storage(weights, &storage, &from, &index, &err), PTM_OK);
+        add(weights, "x", VIEW(PTM_UINT8, index, 0, 1, DIMS(SIZE), NULL));
+    }
+    assert_int_equal(ptm_weights_convert(NULL, weights, unit_path(tmp.path, "x"), NULL, NULL, &err),
+                     PTM_ELIMIT);
+    assert_int_equal(unit_entries(tmp.path), 0);
+}
+
 /* --- several files --- */
 
 static ptm_weights *four_tensors(void)
@@ -689,6 +733,8 @@ int main(void)
         cmocka_unit_test(test_weights_convert__what_cannot_be_held_is_skipped),
         cmocka_unit_test(test_weights_convert__what_cannot_be_held_is_refused),
         cmocka_unit_test(test_weights_convert__little_never_becomes_endless),
+        cmocka_unit_test(test_weights_convert__absent_storages_are_no_bytes),
+        cmocka_unit_test(test_weights_convert__a_file_s_bytes_count_once),
         cmocka_unit_test(test_weights_convert__shards_and_their_index),
         cmocka_unit_test(test_weights_convert__too_many_files_are_refused),
         cmocka_unit_test(test_weights_convert__nothing_is_replaced_unasked),
