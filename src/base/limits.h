@@ -111,6 +111,14 @@
 #ifndef PTM_LIMIT_PICKLE_INT
 #define PTM_LIMIT_PICKLE_INT (8u << 10)
 #endif
+/* A line of a pickle's text opcodes: CPython has no cap. Texts and Python 2 strings of protocol 0
+ * are lines (arrays of some megabytes among them); numbers and names are short. */
+#ifndef PTM_LIMIT_PICKLE_LINE
+#define PTM_LIMIT_PICKLE_LINE (64u << 20)
+#endif
+#ifndef PTM_LIMIT_PICKLE_WORD
+#define PTM_LIMIT_PICKLE_WORD (64u << 10)
+#endif
 /* A data.pkl of a zip when it is deflated, a safetensors header (the format's own cap). */
 #ifndef PTM_LIMIT_PICKLE
 #define PTM_LIMIT_PICKLE (1u << 30)

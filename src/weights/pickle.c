@@ -11,7 +11,8 @@
  *
  * A pickle that breaks a frame is refused, yet CPython's C unpickler runs it, and what it runs then
  * depends on where it reads from: loads() goes on as if there were no frame, load() of a file
- * throws the rest of the frame away. Both are run here for the globals they ask for.
+ * throws the rest of the frame away. Both are run here for the globals they ask for. So is what the
+ * C unpickler refuses and the one in Python, which joblib, dill and pandas use, does not.
  */
 #include "pickle_priv.h"
 
@@ -206,15 +207,26 @@ static ptm_rc fetch(struct ptmi_pkm *m, const uint8_t *to)
     return PTM_OK;
 }
 
-/* What is being read crosses the end of a frame, or begins one inside another. */
-static ptm_rc broken_frame(struct ptmi_pkm *m, const char *what)
+void ptmi_pkm_go_on(struct ptmi_pkm *m, ptm_rc rc)
 {
-    m->broken = ptmi_pkm_fail(m, PTM_EFORMAT, "%s", what);
-    m->broken_at = ptmi_pkm_at(m);
     m->err = NULL; /* the first error stays */
+    if (m->broken) return;
+    m->broken = rc;
+    m->broken_at = ptmi_pkm_at(m);
+}
+
+static void ignore_frames(struct ptmi_pkm *m)
+{
     m->frames = PTMI_PKM_IGNORE;
     m->frame_end = NULL;
     set_limit(m);
+}
+
+/* What is being read crosses the end of a frame, or begins one inside another. */
+static ptm_rc broken_frame(struct ptmi_pkm *m, const char *what)
+{
+    ptmi_pkm_go_on(m, ptmi_pkm_fail(m, PTM_EFORMAT, "%s", what));
+    ignore_frames(m);
     return PTM_OK;
 }
 
@@ -238,12 +250,32 @@ ptm_rc ptmi_pkm_more(struct ptmi_pkm *m, uint64_t len, bool whole)
     return PTM_OK;
 }
 
-/* The newline at or after from; NULL: none before the end of the frame or of all. */
-static ptm_rc find_newline(struct ptmi_pkm *m, const uint8_t *from, const uint8_t **out)
+/* Could a line that is longer than allowed be one that CPython reads? Names never are. */
+static bool may_be_line(uint8_t op, const uint8_t *line, uint64_t len)
 {
+    if (op == OP_UNICODE) return true;
+    if (op == OP_STRING) return *line == '\'' || *line == '"';
+    if (op == OP_GLOBAL || op == OP_INST || op == OP_PERSID) return false;
+    const uint8_t *nul = memchr(line, '\0', (size_t)len); /* ends a number */
+    const uint8_t *end = nul ? nul : line + len;
+    while (line < end && *line && strchr("0123456789abcdefxoABCDEFXOL_+-. \t\v\f\r", *line)) line++;
+    return line == end;
+}
+
+/* The newline of the line at p; NULL: none before the end of the frame or of all. */
+static ptm_rc find_newline(struct ptmi_pkm *m, const uint8_t **out)
+{
+    bool text = *m->op == OP_STRING || *m->op == OP_UNICODE;
+    uint64_t most = text ? PTM_LIMIT_PICKLE_LINE : PTM_LIMIT_PICKLE_WORD;
+    const uint8_t *from = m->p, *stop = most < (uint64_t)(m->end - m->p) ? m->p + most : NULL;
     for (;;) {
-        *out = from < m->limit ? memchr(from, '\n', (size_t)(m->limit - from)) : NULL;
-        if (*out || m->limit == m->frame_end || m->here == m->end) return PTM_OK;
+        const uint8_t *to = stop && stop < m->limit ? stop : m->limit;
+        *out = from < to ? memchr(from, '\n', (size_t)(to - from)) : NULL;
+        if (*out) return PTM_OK;
+        if (to == stop)
+            return ptmi_pkm_fail(m, may_be_line(*m->op, m->p, most) ? PTM_ELIMIT : PTM_EFORMAT,
+                                 "a line of more than %llu bytes", (unsigned long long)most);
+        if (m->limit == m->frame_end || m->here == m->end) return PTM_OK;
         from = m->here;
         PTM_TRY(fetch(m, m->here + 1));
     }
@@ -252,10 +284,10 @@ static ptm_rc find_newline(struct ptmi_pkm *m, const uint8_t *from, const uint8_
 ptm_rc ptmi_pkm_line(struct ptmi_pkm *m, const uint8_t **out, size_t *out_len)
 {
     const uint8_t *newline = NULL;
-    PTM_TRY(find_newline(m, m->p, &newline));
+    PTM_TRY(find_newline(m, &newline));
     if (!newline && m->frame_end) {
         PTM_TRY(leave_frame(m, false));
-        PTM_TRY(find_newline(m, m->p, &newline));
+        PTM_TRY(find_newline(m, &newline));
     }
     if (!newline) return ptmi_pkm_fail(m, PTM_EFORMAT, "the line has no end");
     *out = m->p;
@@ -275,9 +307,12 @@ static ptm_rc run_frame(struct ptmi_pkm *m)
         if (len <= (uint64_t)(m->frame_end - m->p)) return PTM_OK;
         m->p = m->frame_end;
     }
-    if (len > (uint64_t)(m->end - m->p))
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "a frame of %llu bytes, %llu are left",
-                             (unsigned long long)len, (unsigned long long)(m->end - m->p));
+    if (len > (uint64_t)(m->end - m->p)) { /* the unpickler in Python takes what is there */
+        ptmi_pkm_go_on(m,
+                       ptmi_pkm_fail(m, PTM_EFORMAT, "a frame of %llu bytes, %llu are left",
+                                     (unsigned long long)len, (unsigned long long)(m->end - m->p)));
+        ignore_frames(m);
+    }
     if (m->frames != PTMI_PKM_IGNORE) m->frame_end = m->p + len;
     set_limit(m);
     return PTM_OK;
@@ -313,6 +348,7 @@ static ptm_rc run_stop(struct ptmi_pkm *m)
     PTM_TRY(ptmi_pkm_pop(m, &root));
     ptmi_pkm_use(root, PTMI_USE_VALUE);
     if (m->n > 0) m->out->oddities |= PTMI_PK_ODD_STACK;
+    if (m->frame_end && m->p < m->frame_end) m->out->oddities |= PTMI_PK_ODD_FRAME_REST;
     m->out->root = root;
     return PTM_OK;
 }

@@ -148,6 +148,9 @@ enum {
     PTMI_PK_ODD_STACK = 1u << 4,       /* STOP with more than one object on the stack */
     PTMI_PK_ODD_MEMO_REUSE = 1u << 5,  /* a memo entry overwritten */
     PTMI_PK_ODD_DUP_POP = 1u << 6,     /* DUP, POP, POP_MARK: no pickler writes them so */
+    PTMI_PK_ODD_CHANGED = 1u << 7,     /* a bytearray or an item of a list made here is changed */
+    PTMI_PK_ODD_FRAME_REST = 1u << 8,  /* STOP before the end of its frame: where the next pickle
+                                          begins depends on the reader */
 };
 
 /*

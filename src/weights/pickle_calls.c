@@ -121,6 +121,13 @@ static ptm_rc push_object(struct ptmi_pkm *m, struct ptmi_pk *node, unsigned how
     return ptmi_pkm_push(m, node);
 }
 
+/* The unpickler in Python calls f(*args), which takes whatever can be gone over. */
+static void need_tuple(struct ptmi_pkm *m, const struct ptmi_pk *args)
+{
+    if (ptmi_pkm_is_plain(args) && args->kind != PTMI_PK_TUPLE)
+        ptmi_pkm_go_on(m, ptmi_pkm_fail(m, PTM_EFORMAT, "the arguments are no tuple"));
+}
+
 ptm_rc ptmi_pkm_reduce(struct ptmi_pkm *m)
 {
     struct ptmi_pk *args = NULL, *callee = NULL, *node = NULL;
@@ -128,8 +135,7 @@ ptm_rc ptmi_pkm_reduce(struct ptmi_pkm *m)
     PTM_TRY(ptmi_pkm_pop(m, &callee));
     if (ptmi_pkm_is_plain(callee))
         return ptmi_pkm_fail(m, PTM_EFORMAT, "what is called is no function");
-    if (ptmi_pkm_is_plain(args) && args->kind != PTMI_PK_TUPLE)
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "the arguments are no tuple");
+    need_tuple(m, args);
     PTM_TRY(ptmi_pkm_node(m, PTMI_PK_CALL, &node));
     node->callee = callee;
     node->args = args;
@@ -144,8 +150,7 @@ ptm_rc ptmi_pkm_newobj(struct ptmi_pkm *m, bool with_kwargs)
     PTM_TRY(ptmi_pkm_pop(m, &class));
     if (ptmi_pkm_is_plain(class))
         return ptmi_pkm_fail(m, PTM_EFORMAT, "what is to be made is of no class");
-    if (ptmi_pkm_is_plain(args) && args->kind != PTMI_PK_TUPLE)
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "the arguments are no tuple");
+    need_tuple(m, args);
     if (kwargs && ptmi_pkm_is_plain(kwargs) && kwargs->kind != PTMI_PK_DICT)
         return ptmi_pkm_fail(m, PTM_EFORMAT, "the named arguments are no dict");
     PTM_TRY(ptmi_pkm_node(m, PTMI_PK_NEW, &node));
@@ -197,6 +202,32 @@ ptm_rc ptmi_pkm_obj(struct ptmi_pkm *m)
 
 /* --- BUILD --- */
 
+/* What the unpickler in Python takes for no state at all. */
+static bool is_false(const struct ptmi_pk *node)
+{
+    switch (node->kind) {
+    case PTMI_PK_NONE:
+        return true;
+    case PTMI_PK_BOOL:
+    case PTMI_PK_INT:
+        return node->i == 0;
+    case PTMI_PK_FLOAT:
+        return node->f == 0;
+    case PTMI_PK_STR:
+    case PTMI_PK_BYTES:
+    case PTMI_PK_BYTEARRAY:
+        return node->n == 0;
+    default:
+        return ptmi_pkm_is_plain(node) && node->kind != PTMI_PK_LONG && node->n_items == 0;
+    }
+}
+
+static bool is_false_state(const struct ptmi_pk *state)
+{
+    return is_false(state) || (state->kind == PTMI_PK_TUPLE && state->n_items == 2 &&
+                               is_false(state->items[0]) && is_false(state->items[1]));
+}
+
 /* No built-in type has __setstate__ or __dict__: only a state that says nothing is no error. */
 static bool says_nothing(const struct ptmi_pk *state)
 {
@@ -215,7 +246,10 @@ ptm_rc ptmi_pkm_build(struct ptmi_pkm *m)
     ptmi_pkm_use(state, PTMI_USE_VALUE);
     if (ptmi_pkm_is_plain(node)) {
         if (says_nothing(state)) return PTM_OK;
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "a state for an object that has none");
+        ptm_rc rc = ptmi_pkm_fail(m, PTM_EFORMAT, "a state for an object that has none");
+        if (!is_false_state(state)) return rc;
+        ptmi_pkm_go_on(m, rc);
+        return PTM_OK;
     }
     node->state = state;
     if (node->n_states < UINT32_MAX) node->n_states++;

@@ -133,6 +133,7 @@ static ptm_rc set_byte(struct ptmi_pkm *m, struct ptmi_pk *node, uint64_t at,
 static ptm_rc extend_bytes(struct ptmi_pkm *m, struct ptmi_pk *node, size_t from)
 {
     PTM_TRY(own_bytes(m, node, m->n - from));
+    m->out->oddities |= PTMI_PK_ODD_CHANGED;
     uint64_t old = node->n;
     node->n += m->n - from;
     for (size_t i = from; i < m->n; i++) PTM_TRY(set_byte(m, node, old + (i - from), m->stack[i]));
@@ -204,6 +205,7 @@ static ptm_rc set_indices(struct ptmi_pkm *m, struct ptmi_pk *node, size_t from)
 {
     bool bytes = node->kind == PTMI_PK_BYTEARRAY;
     if (bytes) PTM_TRY(own_bytes(m, node, 0));
+    m->out->oddities |= PTMI_PK_ODD_CHANGED;
     int64_t size = (int64_t)(bytes ? node->n : node->n_items);
     for (size_t i = from; i < m->n; i += 2) {
         int64_t at = 0;

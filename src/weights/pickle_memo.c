@@ -113,25 +113,34 @@ ptm_rc ptmi_pkm_get(struct ptmi_pkm *m, uint64_t index)
     return ptmi_pkm_push(m, node);
 }
 
-ptm_rc ptmi_pkm_text_put(struct ptmi_pkm *m)
+/* Of a line. In Python's memo, a dict, an index has no largest; all that are too large for C share
+ * one place here, since the pickle fails anyway. */
+static ptm_rc take_index(struct ptmi_pkm *m, uint64_t *out)
 {
     const uint8_t *line = NULL;
     size_t len = 0;
-    uint64_t index = 0;
+    bool large = false;
     PTM_TRY(ptmi_pkm_line(m, &line, &len));
-    PTM_TRY(ptmi_pkm_text_index(m, line, len, &index));
-    if (index == UINT64_MAX) return ptmi_pkm_fail(m, PTM_EFORMAT, "an index below 0 or too large");
+    PTM_TRY(ptmi_pkm_text_index(m, line, len, out, &large));
+    if (*out != UINT64_MAX) return PTM_OK;
+    ptm_rc rc = ptmi_pkm_fail(m, PTM_EFORMAT, "an index below 0 or too large");
+    if (!large) return rc;
+    ptmi_pkm_go_on(m, rc);
+    *out = INT64_MAX;
+    return PTM_OK;
+}
+
+ptm_rc ptmi_pkm_text_put(struct ptmi_pkm *m)
+{
+    uint64_t index = 0;
+    PTM_TRY(take_index(m, &index));
     return ptmi_pkm_put(m, index);
 }
 
 ptm_rc ptmi_pkm_text_get(struct ptmi_pkm *m)
 {
-    const uint8_t *line = NULL;
-    size_t len = 0;
     uint64_t index = 0;
-    PTM_TRY(ptmi_pkm_line(m, &line, &len));
-    PTM_TRY(ptmi_pkm_text_index(m, line, len, &index));
-    if (index == UINT64_MAX) return ptmi_pkm_fail(m, PTM_EFORMAT, "an index below 0 or too large");
+    PTM_TRY(take_index(m, &index));
     return ptmi_pkm_get(m, index);
 }
 

@@ -51,13 +51,13 @@ struct ptmi_pkm {
     int protocol; /* of PROTO, 0 before it: decides about names as in CPython */
     int ceiling;  /* highest protocol whose opcodes are no surprise */
     ptmi_pkm_frames frames;
-    ptm_rc broken; /* what the first broken frame failed with; 0: none */
+    ptm_rc broken; /* what failed first that some readers do not fail with; 0: nothing */
     uint64_t broken_at;
     bool no_encoding;
     size_t heap, heap_max; /* bytes of the arrays above */
     size_t cap_globals, cap_calls, cap_persids, cap_objects;
     struct ptmi_pickle *out;
-    struct ptm_err *err; /* NULL after a broken frame: its message stays */
+    struct ptm_err *err; /* NULL after ptmi_pkm_go_on(): the first message stays */
 };
 
 /* A TUPLE's own bits in uses. */
@@ -69,6 +69,9 @@ enum {
 /* "NAME: byte N: OPCODE: ..": offset of the running opcode. */
 PTM_MUST_USE PTM_PRINTF(3, 4) ptm_rc
     ptmi_pkm_fail(struct ptmi_pkm *m, ptm_rc rc, const char *fmt, ...);
+/* After rc some readers go on, and so does the machine, for what they would ask for: the pickle
+ * fails with rc all the same. */
+void ptmi_pkm_go_on(struct ptmi_pkm *m, ptm_rc rc);
 /* Makes len bytes at m->p ready, past the end of a frame or of what was fetched. whole: the bytes
  * are read by a way that never discards (BINBYTES and its like). */
 PTM_MUST_USE ptm_rc ptmi_pkm_more(struct ptmi_pkm *m, uint64_t len, bool whole);
@@ -214,9 +217,10 @@ PTM_MUST_USE ptm_rc ptmi_pkm_text_long(struct ptmi_pkm *m);
 PTM_MUST_USE ptm_rc ptmi_pkm_text_float(struct ptmi_pkm *m);
 PTM_MUST_USE ptm_rc ptmi_pkm_text_string(struct ptmi_pkm *m);
 PTM_MUST_USE ptm_rc ptmi_pkm_text_unicode(struct ptmi_pkm *m);
-/* The index of GET and PUT; UINT64_MAX: one that no memo has. */
+/* The index of GET and PUT; UINT64_MAX: one that C's memo does not have, since it is below 0 or
+ * *out_large. */
 PTM_MUST_USE ptm_rc ptmi_pkm_text_index(struct ptmi_pkm *m, const uint8_t *line, size_t len,
-                                        uint64_t *out);
+                                        uint64_t *out, bool *out_large);
 
 /* --- pickle_memo.c --- */
 PTM_MUST_USE ptm_rc ptmi_pkm_put(struct ptmi_pkm *m, uint64_t index);

@@ -83,8 +83,6 @@ ptm_rc ptmi_pkm_counted_long(struct ptmi_pkm *m, unsigned len)
     PTM_TRY(take_count(m, len, &n));
     if (n > INT32_MAX) return ptmi_pkm_fail(m, PTM_EFORMAT, "a negative number of bytes");
     PTM_TRY(ptmi_pkm_take(m, n, &p));
-    if (n > PTM_LIMIT_PICKLE_INT)
-        return ptmi_pkm_fail(m, PTM_ELIMIT, "an integer of %llu bytes", (unsigned long long)n);
     return ptmi_pkm_big(m, p, (size_t)n);
 }
 

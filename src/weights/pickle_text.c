@@ -249,13 +249,16 @@ static bool short_index(const uint8_t *line, size_t len, uint64_t *out)
     return len < 18;
 }
 
-ptm_rc ptmi_pkm_text_index(struct ptmi_pkm *m, const uint8_t *line, size_t len, uint64_t *out)
+ptm_rc ptmi_pkm_text_index(struct ptmi_pkm *m, const uint8_t *line, size_t len, uint64_t *out,
+                           bool *out_large)
 {
     if (len == 0) return ptmi_pkm_fail(m, PTM_EFORMAT, "the line is empty");
+    *out_large = false;
     if (short_index(line, len, out)) return PTM_OK;
     PTM_TRY(python_int(m, number_text(line, len), 10));
     const struct ptmi_pk *node = m->stack[--m->n];
     *out = node->kind == PTMI_PK_INT && node->i >= 0 ? (uint64_t)node->i : UINT64_MAX;
+    *out_large = node->kind == PTMI_PK_LONG && (uint8_t)node->bytes[node->n - 1] < 0x80;
     return PTM_OK;
 }
 
@@ -293,6 +296,27 @@ static bool is_float(struct text t)
     return exponent > 0 && t.p == t.end;
 }
 
+/* What float() takes besides, by which the unpickler in Python reads: space around the number and
+ * single underscores between digits. */
+static bool is_python_float(struct text t)
+{
+    char plain[64];
+    size_t n = 0;
+    skip_space(&t);
+    while (t.end > t.p && is_space(t.end[-1])) t.end--;
+    for (const uint8_t *p = t.p; p < t.end; p++) {
+        bool gap =
+            *p == '_' && p > t.p && p + 1 < t.end && digit_of(p[-1]) < 10 && digit_of(p[1]) < 10;
+        if (gap) continue;
+        /* Of more digits the first ones tell as much: the value is nobody's. */
+        bool more = digit_of(*p) < 10 && n == sizeof plain / 2;
+        if (more) continue;
+        if (n == sizeof plain) return false;
+        plain[n++] = (char)*p;
+    }
+    return is_float((struct text){(const uint8_t *)plain, (const uint8_t *)plain + n});
+}
+
 /* In the C locale, whatever the process has set: a point is a point. text ends at what is no part
  * of a number. */
 static ptm_rc to_double(struct ptmi_pkm *m, const uint8_t *text, double *out)
@@ -313,12 +337,16 @@ ptm_rc ptmi_pkm_text_float(struct ptmi_pkm *m)
     PTM_TRY(ptmi_pkm_line(m, &line, &len));
     if (len == 0) return ptmi_pkm_fail(m, PTM_EFORMAT, "the line is empty");
     struct text t = number_text(line, len);
-    if (!is_float(t)) return ptmi_pkm_fail(m, PTM_EFORMAT, "the line is no number");
+    if (!is_float(t)) {
+        ptm_rc rc = ptmi_pkm_fail(m, PTM_EFORMAT, "the line is no number");
+        if (!is_python_float(t)) return rc;
+        ptmi_pkm_go_on(m, rc);
+    }
     PTM_TRY(to_double(m, line, &value)); /* it ends with '\n' */
     struct text word = t;
     (void)take_sign(&word);
-    if (isinf(value) && (*word.p | 0x20) != 'i')
-        return ptmi_pkm_fail(m, PTM_EFORMAT, "the number is too large");
+    if (isinf(value) && (*word.p | 0x20) != 'i') /* float() makes it infinite */
+        ptmi_pkm_go_on(m, ptmi_pkm_fail(m, PTM_EFORMAT, "the number is too large"));
     PTM_TRY(ptmi_pkm_node(m, PTMI_PK_FLOAT, &node));
     node->f = value;
     return ptmi_pkm_push(m, node);

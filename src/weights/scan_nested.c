@@ -5,7 +5,9 @@
  * object. Found by content, whoever asks for it.
  *
  * Protocols 0 to 2 have no bytes: Python 3 writes them as text of the same code points with a call
- * of _codecs.encode around it. So texts are looked at as Latin-1, escapes undone.
+ * of _codecs.encode around it. So texts are looked at as Latin-1, escapes undone as the opcode has
+ * them. A str of Python 2 is bytes to some readers and UTF-8 to others (torch): it is looked at in
+ * both ways.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,12 +29,23 @@ static bool is_archive(const uint8_t *head, size_t len)
            ptmi_scan_closed_archive(head, len);
 }
 
-/* Is it worth an item of its own, as far as its beginning tells? */
-static bool begins_well(struct ptmi_scan *scan, const uint8_t *data, uint64_t n)
+/* Is it worth an item of its own, as far as its beginning tells? Torch's own streams are several
+ * pickles in a row. *out_cut: it ends in the middle of one. */
+static bool begins_well(struct ptmi_scan *scan, const uint8_t *data, uint64_t n, bool *out_cut)
 {
-    uint64_t pos = 0;
+    enum ptmi_skim_end end = PTMI_SKIM_STOP;
+    *out_cut = false;
     if (is_archive(data, n < HEAD ? (size_t)n : HEAD)) return true;
-    return ptmi_skim(data, n, &pos, &scan->search_work) == PTMI_SKIM_ASKS;
+    for (uint64_t pos = 0; end == PTMI_SKIM_STOP && pos < n; pos++)
+        end = ptmi_skim(data, n, &pos, &scan->search_work);
+    *out_cut = end == PTMI_SKIM_STOP || end == PTMI_SKIM_CUT;
+    return end == PTMI_SKIM_ASKS;
+}
+
+/* The same, or is a pickle in the middle? */
+static bool is_worth(struct ptmi_scan *scan, const uint8_t *data, uint64_t n, bool *out_cut)
+{
+    return begins_well(scan, data, n, out_cut) || ptmi_search_proto(data, n, 0) < n;
 }
 
 /* --- text as Latin-1 --- */
@@ -59,7 +72,8 @@ static bool hex(const uint8_t **at, const uint8_t *end, unsigned digits, uint8_t
     return true;
 }
 
-/* What stands behind a backslash; false: nothing that means anything, and the backslash is one. */
+/* What stands behind the backslash of a STRING; false: nothing that means anything, and the
+ * backslash is one. */
 static bool escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
 {
     static const char from[] = "\\'\"abfnrtv", to[] = "\\'\"\a\b\f\n\r\t\v";
@@ -73,28 +87,49 @@ static bool escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
         for (int i = 0; i < 2 && next < end && *next >= '0' && *next <= '7'; i++)
             value = value * 8 + (*next++ - '0');
         *out = (uint8_t)value;
-    } else if (!(c == 'x' && hex(&next, end, 2, out)) && !(c == 'u' && hex(&next, end, 4, out)) &&
-               !(c == 'U' && hex(&next, end, 8, out))) {
+    } else if (!(c == 'x' && hex(&next, end, 2, out))) {
         return false;
     }
     *at = next;
     return true;
 }
 
+/* The same of UNICODE. */
+static bool unicode_escape(const uint8_t **at, const uint8_t *end, uint8_t *out)
+{
+    const uint8_t *next = *at + 1;
+    unsigned digits = **at == 'u' ? 4 : **at == 'U' ? 8 : 0;
+    if (digits == 0 || !hex(&next, end, digits, out)) return false;
+    *at = next;
+    return true;
+}
+
+/* A character at *at; false: it is no byte. *plain: a backslash took it along. */
+static bool take_byte(const uint8_t **at, const uint8_t *end, enum ptmi_skim_form form, bool *plain,
+                      uint8_t *out)
+{
+    uint8_t c = *out = *(*at)++;
+    bool escaped = c == '\\' && !*plain && *at < end;
+    *plain = false;
+    if (form == PTMI_SKIM_UTF8 && c >= 0x80) {
+        if (c < 0xc2 || c > 0xc3 || *at == end) return false;
+        *out = (uint8_t)(c << 6 | (*(*at)++ & 0x3f));
+    } else if (form == PTMI_SKIM_STRING && escaped) {
+        if (!escape(at, end, out)) *out = '\\';
+    } else if (form == PTMI_SKIM_UNICODE && escaped) {
+        *plain = **at != 'u' && **at != 'U';
+        return *plain || unicode_escape(at, end, out);
+    }
+    return true;
+}
+
 /* The bytes of a text into out, as many as it has at most; ends where a character is no byte. */
-static size_t latin1(const uint8_t *at, const uint8_t *end, bool escaped, uint8_t *out, size_t max)
+static size_t latin1(const uint8_t *at, const uint8_t *end, enum ptmi_skim_form form, uint8_t *out,
+                     size_t max)
 {
     size_t n = 0;
-    while (at < end && n < max) {
-        uint8_t c = *at++;
-        if (escaped && c == '\\' && at < end) {
-            if (!escape(&at, end, &c)) c = '\\';
-        } else if (!escaped && c >= 0x80) {
-            if (c < 0xc2 || c > 0xc3 || at == end) break;
-            c = (uint8_t)(c << 6 | (*at++ & 0x3f));
-        }
-        out[n++] = c;
-    }
+    bool plain = false;
+    while (at < end && n < max && take_byte(&at, end, form, &plain, &out[n])) n++;
     return n;
 }
 
@@ -112,23 +147,22 @@ static bool is_ascii(const uint8_t *at, uint64_t n)
 }
 
 /* Could there be a pickle in the middle? \x80 in the text's own writing. */
-static bool has_mark(const uint8_t *at, size_t n, bool escaped)
+static bool has_mark(const uint8_t *at, size_t n, enum ptmi_skim_form form)
 {
-    if (!escaped) return memmem(at, n, "\xc2\x80", 2) != NULL;
-    return memchr(at, 0x80, n) || memmem(at, n, "\\x80", 4) || memmem(at, n, "\\200", 4) ||
-           memmem(at, n, "80", 2); /* \u0080, \U00000080 */
+    if (form == PTMI_SKIM_UTF8) return memmem(at, n, "\xc2\x80", 2) != NULL;
+    return memchr(at, 0x80, n) || memmem(at, n, "80", 2) || memmem(at, n, "\\200", 4);
 }
 
 /* --- one of them --- */
 
 static ptm_rc look_inside(struct ptmi_scan *scan, struct ptmi_scan_item *item, ptmi_source *source,
-                          const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
+                          bool text, uint64_t at, struct ptm_err *err)
 {
     char inner[48];
-    snprintf(inner, sizeof inner, "%s@%" PRIu64, arg->text || arg->escaped ? "text" : "bytes", at);
+    snprintf(inner, sizeof inner, "%s@%" PRIu64, text ? "text" : "bytes", at);
     struct ptmi_scan_item inside = {
         .source = source,
-        .place = arg->text || arg->escaped ? PTMI_SCAN_TEXT : PTMI_SCAN_BYTES,
+        .place = text ? PTMI_SCAN_TEXT : PTMI_SCAN_BYTES,
     };
     return ptmi_scan_inside(scan, item, inner, &inside, err);
 }
@@ -137,39 +171,77 @@ static ptm_rc look_at_bytes(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                             const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *part = NULL;
-    const uint8_t *data = item->data + at;
-    if (!begins_well(scan, data, arg->n) && ptmi_search_proto(data, arg->n, 0) == arg->n)
-        return PTM_OK;
+    bool cut = false;
+    if (!is_worth(scan, item->data + at, arg->n, &cut)) return PTM_OK;
     PTM_TRY(ptmi_source_part(item->source, at, arg->n, "bytes in a pickle", &part, err));
-    return look_inside(scan, item, part, arg, at, err);
+    return look_inside(scan, item, part, false, at, err);
 }
 
-static bool is_worth(struct ptmi_scan *scan, const uint8_t *begin, const uint8_t *end, bool escaped)
+/* [begin, end) of a text is written so. */
+struct written {
+    const uint8_t *begin, *end;
+    enum ptmi_skim_form form;
+};
+
+/* Is it worth to be undone as a whole? By its beginning, if that tells. */
+static bool is_worth_all(struct ptmi_scan *scan, const struct written *text)
 {
-    uint8_t head[HEAD];
-    size_t n = latin1(begin, end, escaped, head, sizeof head);
-    if (begins_well(scan, head, n) || ptmi_search_proto(head, n, 0) < n) return true;
-    return n == sizeof head && has_mark(begin, (size_t)(end - begin), escaped);
+    uint8_t head[HEAD] = {0};
+    size_t n = (size_t)(text->end - text->begin);
+    bool cut = false;
+    if (text->form == PTMI_SKIM_UTF8 && is_ascii(text->begin, n))
+        return begins_well(scan, text->begin, n, &cut);
+    size_t len = latin1(text->begin, text->end, text->form, head, sizeof head);
+    if (is_worth(scan, head, len, &cut)) return true;
+    return len == sizeof head && (cut || has_mark(text->begin, n, text->form));
 }
 
 static ptm_rc look_at_text(struct ptmi_scan *scan, struct ptmi_scan_item *item,
-                           const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
+                           const struct written *text, uint64_t at, struct ptm_err *err)
 {
-    const uint8_t *begin = item->data + at, *end = begin + arg->n;
-    if (arg->escaped && arg->n > 0 && (*begin == '\'' || *begin == '"')) {
-        begin++;
-        end -= end > begin;
-    }
-    bool worth = !arg->escaped && is_ascii(begin, arg->n)
-                     ? begins_well(scan, begin, arg->n < HEAD ? arg->n : HEAD)
-                     : is_worth(scan, begin, end, arg->escaped);
-    if (!worth) return PTM_OK;
-    PTM_AUTO(ptmi_freep) uint8_t *bytes = malloc((size_t)(end - begin) + 1);
+    size_t n = (size_t)(text->end - text->begin);
+    bool cut = false;
+    if (!is_worth_all(scan, text)) return PTM_OK;
+    PTM_AUTO(ptmi_freep) uint8_t *bytes = malloc(n + 1);
     if (!bytes) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    size_t n = latin1(begin, end, arg->escaped, bytes, (size_t)(end - begin));
+    n = latin1(text->begin, text->end, text->form, bytes, n);
+    if (!is_worth(scan, bytes, n, &cut)) return PTM_OK;
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
     PTM_TRY(ptmi_source_own(ptm_steal(&bytes), n, "text in a pickle", &source, err));
-    return look_inside(scan, item, source, arg, at, err);
+    return look_inside(scan, item, source, true, at, err);
+}
+
+/* A str of Python 2 as UTF-8, for who reads it so; escapes undone first. */
+static ptm_rc look_at_str(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                          const struct written *text, uint64_t at, struct ptm_err *err)
+{
+    size_t n = (size_t)(text->end - text->begin);
+    PTM_AUTO(ptmi_freep) uint8_t *bytes = NULL;
+    struct written utf8 = {text->begin, text->end, PTMI_SKIM_UTF8};
+    if (text->form == PTMI_SKIM_STRING) {
+        bytes = malloc(n + 1);
+        if (!bytes) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+        n = latin1(text->begin, text->end, text->form, bytes, n);
+        utf8 = (struct written){bytes, bytes + n, PTMI_SKIM_UTF8};
+    }
+    /* What is ASCII has been looked at. */
+    if (!memchr(utf8.begin, 0xc2, n) && !memchr(utf8.begin, 0xc3, n)) return PTM_OK;
+    return look_at_text(scan, item, &utf8, at, err);
+}
+
+static ptm_rc look_at(struct ptmi_scan *scan, struct ptmi_scan_item *item,
+                      const struct ptmi_skim_arg *arg, uint64_t at, struct ptm_err *err)
+{
+    struct written text = {item->data + at, item->data + at + arg->n, arg->form};
+    bool quoted = arg->form == PTMI_SKIM_STRING && (*text.begin == '\'' || *text.begin == '"');
+    text.begin += quoted;
+    text.end -= quoted;
+    if (arg->form == PTMI_SKIM_BYTES || arg->form == PTMI_SKIM_STR8)
+        PTM_TRY(look_at_bytes(scan, item, arg, at, err));
+    else
+        PTM_TRY(look_at_text(scan, item, &text, at, err));
+    if (arg->form != PTMI_SKIM_STRING && arg->form != PTMI_SKIM_STR8) return PTM_OK;
+    return look_at_str(scan, item, &text, at, err);
 }
 
 ptm_rc ptmi_scan_nested(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64_t begin,
@@ -181,10 +253,7 @@ ptm_rc ptmi_scan_nested(struct ptmi_scan *scan, struct ptmi_scan_item *item, uin
     if (end > item->size) end = item->size;
     while (!scan->over && ptmi_skim_arg(data, end - begin, &pos, &arg)) {
         if (arg.n < SHORTEST) continue;
-        if (arg.text || arg.escaped)
-            PTM_TRY(look_at_text(scan, item, &arg, begin + arg.at, err));
-        else
-            PTM_TRY(look_at_bytes(scan, item, &arg, begin + arg.at, err));
+        PTM_TRY(look_at(scan, item, &arg, begin + arg.at, err));
     }
     return PTM_OK;
 }

@@ -39,6 +39,12 @@ static struct deeds deeds_of(const struct ptmi_scan *scan, const struct ptmi_pic
     return deeds;
 }
 
+static bool is_magic(const struct ptmi_pk *root)
+{
+    static const char magic[] = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+    return root->kind == PTMI_PK_LONG && root->n == 10 && memcmp(root->bytes, magic, 10) == 0;
+}
+
 /* --- what is wrong with one --- */
 
 static ptm_rc tell_globals(struct ptmi_scan *scan, struct ptmi_scan_item *item,
@@ -70,6 +76,11 @@ static ptm_rc tell_oddities(struct ptmi_scan *scan, struct ptmi_scan_item *item,
         {PTMI_PK_ODD_STACK, "pickle-stack", "leaves objects behind that are not in its result"},
         {PTMI_PK_ODD_MEMO_REUSE, "pickle-memo", "writes over an entry of its memo"},
         {PTMI_PK_ODD_DUP_POP, "pickle-pop", "makes objects and drops them"},
+        {PTMI_PK_ODD_CHANGED, "pickle-changed",
+         "changes a bytearray or an item of a list that it has made: what it hands over is not "
+         "what stands in it"},
+        {PTMI_PK_ODD_FRAME_REST, "pickle-frame",
+         "ends before its frame does: some readers go on behind the frame"},
     };
     for (size_t i = 0; i < sizeof odds / sizeof *odds; i++)
         if (pickle->oddities & odds[i].odd)
@@ -112,8 +123,8 @@ static ptm_rc tell_calls(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     return PTM_OK;
 }
 
-/* Where it breaks off for a frame's sake the machine goes on, as readers in C do, and lists what
- * they would ask for. */
+/* Where only some readers break off the machine goes on, and lists what the others would ask for.
+ */
 static bool goes_on(const struct ptmi_pickle *pickle)
 {
     return !pickle->root && pickle->n_globals > 0 &&
@@ -128,16 +139,10 @@ static ptm_rc tell_break(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     PTM_TRY(ptmi_scan_failed(scan, item, "pickle-broken", end, why, err));
     if (!goes_on(pickle)) return PTM_OK;
     return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "pickle-frame", end, err,
-                           "its frames do not fit what is in them, and readers in C go on here");
+                           "some readers go on here: what they would ask for is told");
 }
 
 /* --- judging --- */
-
-static bool is_magic(const struct ptmi_pk *root)
-{
-    static const char magic[] = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-    return root->kind == PTMI_PK_LONG && root->n == 10 && memcmp(root->bytes, magic, 10) == 0;
-}
 
 /* Where what a reader may have read of it ends. */
 static uint64_t behind(const struct ptmi_scan_item *item, const struct ptmi_pickle *pickle)
@@ -229,6 +234,7 @@ static bool first_is_one(const struct ptmi_scan *scan, const struct ptmi_scan_it
     struct deeds deeds = deeds_of(scan, pickle);
     bool stopped = pickle->root != NULL, whole = stopped && pickle->end == item->size;
     bool proto = has_proto(item, pickle->begin);
+    if (stopped && is_magic(pickle->root)) return true; /* what matters follows */
     if (item->place == PTMI_SCAN_FILE && ptmi_scan_promises(item->name)) {
         /* Named like one: it is one unless its first opcode says otherwise. */
         if (deeds.asks || stopped || pickle->n_ops > 1 || proto) return true;
@@ -272,7 +278,8 @@ static ptm_rc run_at(struct ptmi_scan *scan, struct ptmi_scan_item *item, uint64
         ptmi_pickle_clear(&pickle);
         return rc;
     }
-    run->told = is_one(scan, item, &pickle);
+    /* What was too much for the machine may be none too much for others. */
+    run->told = rc == PTM_ELIMIT || is_one(scan, item, &pickle);
     rc = run->told ? judge(scan, item, &pickle, &why, err) : PTM_OK;
     fill_run(item, run, &pickle);
     ptmi_pickle_clear(&pickle);

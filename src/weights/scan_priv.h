@@ -129,11 +129,17 @@ enum ptmi_skim_end {
 /* Goes from *pos on; *pos: where it ended. *work is raised by what it cost. */
 enum ptmi_skim_end ptmi_skim(const uint8_t *data, uint64_t size, uint64_t *pos, uint64_t *work);
 
-/* A run of bytes or text that stands in a pickle. */
+/* How a run of bytes or text that stands in a pickle is written. */
+enum ptmi_skim_form {
+    PTMI_SKIM_BYTES,
+    PTMI_SKIM_STR8,    /* BINSTRING: bytes, or text in the encoding that the reader was told */
+    PTMI_SKIM_UTF8,    /* BINUNICODE */
+    PTMI_SKIM_STRING,  /* STRING: as STR8, quoted, with all of Python's escapes */
+    PTMI_SKIM_UNICODE, /* UNICODE: Latin-1; \u and \U are escapes, nothing else is */
+};
 struct ptmi_skim_arg {
     uint64_t at, n; /* its bytes, in the data */
-    bool text;      /* UTF-8 */
-    bool escaped;   /* STRING or UNICODE: backslash escapes, in one line */
+    enum ptmi_skim_form form;
 };
 /* The next one from *pos on, at most to end; false: no more. */
 bool ptmi_skim_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct ptmi_skim_arg *out);

@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "../base/limits.h"
 #include "scan_priv.h"
 
 /* How an opcode's argument is written. */
@@ -53,6 +54,7 @@ struct op {
     uint8_t code, kind;
     uint64_t arg, n; /* where the argument's bytes are */
     uint64_t next;
+    bool long_line; /* its line may go on beyond what was looked at */
 };
 
 /* Reads a little-endian length of so many bytes; false: it does not fit. */
@@ -65,8 +67,13 @@ static bool counted(const uint8_t *data, uint64_t end, unsigned width, struct op
     return op->n <= end - op->arg;
 }
 
-static bool line(const uint8_t *data, uint64_t end, uint64_t from, uint64_t *out_end)
+/* Longer lines than the machine takes are not searched to their end: op->long_line. */
+static bool line(const uint8_t *data, uint64_t end, uint64_t from, struct op *op, uint64_t *out_end)
 {
+    uint64_t most =
+        op->code == 'S' || op->code == 'V' ? PTM_LIMIT_PICKLE_LINE : PTM_LIMIT_PICKLE_WORD;
+    op->long_line = most < end - from;
+    if (op->long_line) end = from + most;
     const uint8_t *lf = memchr(data + from, '\n', (size_t)(end - from));
     if (!lf) return false;
     *out_end = (uint64_t)(lf - data);
@@ -89,9 +96,9 @@ static bool argument(const uint8_t *data, uint64_t end, struct op *op)
         return true;
     case LINE:
     case TWO_LINES:
-        if (!line(data, end, op->arg, &lf)) return false;
+        if (!line(data, end, op->arg, op, &lf)) return false;
         op->n = lf - op->arg;
-        if (op->kind == TWO_LINES && !line(data, end, lf + 1, &lf)) return false;
+        if (op->kind == TWO_LINES && !line(data, end, lf + 1, op, &lf)) return false;
         op->next = lf + 1;
         return true;
     default:
@@ -113,8 +120,11 @@ enum ptmi_skim_end ptmi_skim(const uint8_t *data, uint64_t size, uint64_t *pos, 
         struct op op = {.code = data[*pos], .kind = kinds[data[*pos]], .arg = *pos + 1};
         if (op.kind == JUNK) return PTMI_SKIM_JUNK;
         if (!argument(data, size, &op)) {
-            *work += op.kind == LINE || op.kind == TWO_LINES ? (size - *pos) / 16 : 1;
-            return PTMI_SKIM_CUT;
+            bool is_line = op.kind == LINE || op.kind == TWO_LINES;
+            uint64_t most =
+                size - *pos < PTM_LIMIT_PICKLE_LINE ? size - *pos : PTM_LIMIT_PICKLE_LINE;
+            *work += is_line ? most / 16 : 1;
+            return is_line && op.long_line ? PTMI_SKIM_ASKS : PTMI_SKIM_CUT;
         }
         *work += 1 + (op.kind == LINE || op.kind == TWO_LINES ? (op.next - *pos) / 16 : 0);
         if (op.kind == STOP) return PTMI_SKIM_STOP;
@@ -152,14 +162,29 @@ static bool next_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct op
     }
 }
 
+static enum ptmi_skim_form form_of(uint8_t code)
+{
+    switch (code) {
+    case 'S':
+        return PTMI_SKIM_STRING;
+    case 'V':
+        return PTMI_SKIM_UNICODE;
+    case 'T':
+    case 'U':
+        return PTMI_SKIM_STR8;
+    case 'X':
+    case 0x8c:
+    case 0x8d:
+        return PTMI_SKIM_UTF8;
+    default:
+        return PTMI_SKIM_BYTES;
+    }
+}
+
 bool ptmi_skim_arg(const uint8_t *data, uint64_t end, uint64_t *pos, struct ptmi_skim_arg *out)
 {
     struct op op;
     if (!next_arg(data, end, pos, &op)) return false;
-    bool escaped = op.code == 'S' || op.code == 'V';
-    *out = (struct ptmi_skim_arg){.at = op.arg,
-                                  .n = op.n,
-                                  .escaped = escaped,
-                                  .text = op.code == 'X' || op.code == 0x8c || op.code == 0x8d};
+    *out = (struct ptmi_skim_arg){.at = op.arg, .n = op.n, .form = form_of(op.code)};
     return true;
 }

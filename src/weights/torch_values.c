@@ -111,6 +111,8 @@ static ptm_rc make_long(struct ptmi_objects *o, const struct ptmi_pk *node, stru
                         struct ptm_err *err)
 {
     size_t n = (size_t)node->n;
+    if (n > PTM_LIMIT_PICKLE_INT)
+        return ptm_err_set(err, PTM_ELIMIT, "%s: an integer of %zu bytes", o->weights->path, n);
     bool negative = n > 0 && ((unsigned char)node->bytes[n - 1] & 0x80);
     PTM_AUTO(ptmi_freep) uint8_t *number = calloc(1, n + 1);
     size_t room = n * 3 + 8; /* 2.41 digits a byte, a sign and 0x */

@@ -76,6 +76,7 @@ def framed(body: bytes, protocol=4, length=None) -> bytes:
 
 
 EVIL = pickle(call())
+OLD = b"cos\nsystem\n(S'id'\ntR."              # of protocol 0: nothing marks where it begins
 HARMLESS = pickle(b"}" + text(b"epoch") + b"K\x07s")
 ORDERED = b"ccollections\nOrderedDict\n)R"
 
@@ -207,7 +208,19 @@ case("broken-without-global.pkl", b"\x80\x02}q\x00X\x05\x00\x00\x00epo", BROKEN,
 case("frame-straddle.pkl", b"\x80\x04\x95" + struct.pack("<Q", 8) + raw(b"A" * 40) + b"0" + stack_call() + b".",     # CPython 154848
      BAD, rule="pickle-frame")
 case("frame-in-frame.pkl", b"\x80\x04\x95" + struct.pack("<Q", 60) + b"\x95" + struct.pack("<Q", 20) + stack_call() + b".")
-case("frame-too-long.pkl", framed(stack_call(), length=1 << 40), BROKEN, None)     # no reader goes on there
+case("frame-too-long.pkl", framed(stack_call(), length=1 << 40), rule="pickle-frame")
+case("frame-too-long", framed(stack_call(), length=1 << 20))          # the unpickler in Python takes what is there: joblib, dill, pandas
+case("build-nothing", b"]}b0" + OLD)                                  # .. these too
+case("float-space", b"F 1.5 \n0" + OLD)
+case("float-underscore", b"F1_0.5\n0" + OLD)
+case("float-infinite", b"F1e999\n0" + OLD)
+case("put-large", b"Np99999999999999999999999\n0" + OLD)
+case("reduce-list", b"cmymodule\nrun\n(S'id'\nlR.", ODD, "mymodule.run")
+case("long4", b"\x8b" + struct.pack("<I", 9000) + b"a" * 9000 + b"0" + OLD)
+case("line-of-spaces", b"I" + b" " * 70000 + b"1\n0" + OLD, BROKEN, None, rule="limit")
+case("line-with-nul", b"I1\0" + b"x" * 70000 + b"\n0" + OLD, BROKEN, None, rule="limit")
+case("line-of-digits", b"I" + b"1" * 5000 + b"\n0" + OLD, BROKEN, None, rule="limit")
+case("frame-rest.pkl", b"\x80\x04\x95" + struct.pack("<Q", 100) + b"N." + b"\0" * 98, ODD, None, rule="pickle-frame")
 case("half-a-frame.pkl", b"\x80\x04\x95\x10\x00", BROKEN, None)
 
 # --- streams ---
@@ -236,8 +249,26 @@ case("bare-old-broken.txt", b"cos\nsystem\n(S'id'\ntR")
 # --- pickles inside pickles ---
 
 LOAD = b"ctorch.storage\n_load_from_bytes\n"
+
+
+def encode(string: bytes) -> bytes:
+    return b"c_codecs\nencode\n" + string + text(b"latin1") + b"\x86R"
+
+
 case("load-from-bytes.pkl", pickle(LOAD + raw(legacy(pickle(call()))) + b"\x85R", 3), member="bytes@39")
 case("load-from-bytes-old.pkl", pickle(LOAD + b"c_codecs\nencode\n" + text(b"cos\nsystem\n(S'id'\ntR.") + text(b"latin1") + b"\x86R\x85R"))
+STREAM = b"L119547037146038801333356L\n.I1001\n.(d." + OLD                # torch's, of protocol 0
+case("torch-stream-old", STREAM)
+case("load-from-bytes-stream.pkl", pickle(LOAD + raw(STREAM) + b"\x85R", 3))
+case("load-from-bytes-stream-text.pkl", pickle(LOAD + encode(text(STREAM)) + b"\x85R"))
+LONG = b"S'" + b"a" * 3000 + b"'\n0" + OLD
+case("load-from-bytes-long-text.pkl", pickle(LOAD + encode(text(LONG)) + b"\x85R"))
+# What a backslash means depends on the opcode, and what a str of Python 2 is on the reader: only one reading of these is a pickle.
+MISREAD = b"X@\0\0\0" + b"\\n" * 32 + b"0" + OLD
+case("load-from-bytes-unicode.pkl", pickle(LOAD + encode(b"V" + MISREAD.replace(b"\n", b"\\u000a").replace(b"\0", b"\\u0000") + b"\n") + b"\x85R"))
+MISREAD = (b"C\x20" + b"\xe9" * 32 + b"0" + OLD).decode("latin1").encode()
+case("load-from-bytes-str-utf8.pkl", pickle(LOAD + encode(b"T" + struct.pack("<I", len(MISREAD)) + MISREAD) + b"\x85R"))
+case("load-from-bytes-escaped-utf8.pkl", pickle(LOAD + encode(b"S" + repr(MISREAD)[1:].encode() + b"\n") + b"\x85R"))
 case("load-from-bytes-latin1.pkl", pickle(LOAD + b"c_codecs\nencode\n" + text(legacy(pickle(call())).decode("latin1").encode()) +
                                           text(b"latin1") + b"\x86R\x85R"))
 case("load-from-bytes-zip.pkl", pickle(LOAD + raw(torch_zip(EVIL)) + b"\x85R", 3))
@@ -245,6 +276,11 @@ case("load-from-bytes-deflated.pkl", pickle(LOAD + raw(torch_zip(EVIL, method=zi
 case("pickle-loads.pkl", pickle(b"cpickle\nloads\n" + raw(EVIL) + b"\x85R", 3))
 case("bytes-nobody-asked-for.pkl", pickle(b"}" + text(b"x") + raw(b"\x00" * 33 + EVIL) + b"s", 3))
 case("bytes-gzip.pkl", pickle(b"}" + text(b"x") + raw(gzip.compress(EVIL)) + b"s", 3))
+case("bytearray-filled.pkl", pickle(LOAD + b"\x96" + b"\0" * 8 + b"(" + b"".join(b"K" + bytes([c]) for c in OLD) + b"e\x85R", 5), ODD, None,
+     rule="pickle-changed")
+case("bytearray-changed.pkl", pickle(b"\x96" + struct.pack("<Q", 1) + b"aK\x00K\x01s", 5), ODD, None, rule="pickle-changed")
+case("list-changed.pkl", pickle(b"]Naq\x00K\x00K\x01s", 2), ODD, None, rule="pickle-changed")
+case("nested-line-of-spaces.pkl", pickle(LOAD + raw(b"I" + b" " * 70000 + b"1\n0" + OLD) + b"\x85R", 3), BROKEN, None, rule="limit")
 case("bytearray.pkl", pickle(b"\x96" + struct.pack("<Q", len(EVIL)) + EVIL, 5))
 case("string-escaped.pkl", b"S" + repr(EVIL)[1:].encode() + b"\n.")
 case("bytes-in-bytes.pkl", pickle(raw(pickle(raw(pickle(raw(EVIL), 3)), 3)), 3), member="bytes@7!/bytes@7!/bytes@7")

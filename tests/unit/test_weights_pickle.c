@@ -592,9 +592,11 @@ static void test_weights_pickle__limits(void **state)
     ran = run(hex, sizeof hex);
     assert_int_equal(ran.rc, PTM_ELIMIT);
     end(&ran);
-    memcpy(hex, "\x8b\x01\x20\x00\x00", 5); /* 8193 bytes */
+    memcpy(hex, "\x8b\x01\x20\x00\x00", 5); /* 8193 bytes, which cost nothing */
+    hex[5 + 8193] = '.';
     ran = run(hex, sizeof hex);
-    assert_int_equal(ran.rc, PTM_ELIMIT);
+    assert_int_equal(ran.rc, PTM_OK);
+    assert_int_equal(ran.pickle.root->kind, PTMI_PK_LONG);
     end(&ran);
     memset(hex, ']', sizeof hex);
     ran = run_with(hex, sizeof hex, &small);
@@ -730,6 +732,53 @@ static void test_weights_pickle__globals_before_a_failure_are_listed(void **stat
     end(&ran);
 }
 
+/* The unpickler in Python, which joblib, dill and pandas use, goes on after these. */
+static void test_weights_pickle__globals_behind_what_only_c_refuses_are_listed(void **state)
+{
+#define EVIL "0cos\nsystem\n(S'id'\ntR."
+    static const struct bytes cases[] = {B("]}b" EVIL),
+                                         B("]NNS''\n\x87b" EVIL),
+                                         B("F 1.5 \n" EVIL),
+                                         B("F1_0.5e1_0\n" EVIL),
+                                         B("F1e999\n" EVIL),
+                                         B("Np99999999999999999999\n" EVIL),
+                                         B("\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N" EVIL)};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ran ran = run(cases[i].data, cases[i].len);
+        if (i == 1) { /* a state of three is none */
+            assert_int_equal(ran.pickle.n_globals, 0);
+        } else {
+            assert_int_equal(ran.pickle.n_globals, 1);
+            assert_true(uses_of(&ran, 0) & PTMI_USE_CALLED);
+        }
+        assert_int_equal(ran.rc, PTM_EFORMAT);
+        assert_null(ran.pickle.root);
+        end(&ran);
+    }
+#undef EVIL
+}
+
+static void test_weights_pickle__lines_have_an_end(void **state)
+{
+    static char line[(64 << 10) + 8];
+    static const struct {
+        char op, fill;
+        ptm_rc rc;
+    } cases[] = {{'I', ' ', PTM_ELIMIT},  {'L', '1', PTM_ELIMIT},  {'g', '_', PTM_ELIMIT},
+                 {'I', 'z', PTM_EFORMAT}, {'c', 'a', PTM_EFORMAT}, {'P', '1', PTM_EFORMAT}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(line, cases[i].fill, sizeof line);
+        line[0] = cases[i].op;
+        line[sizeof line - 1] = '\n';
+        struct ran ran = run(line, sizeof line);
+        assert_int_equal(ran.rc, cases[i].rc);
+        assert_non_null(strstr(ran.err.msg, "a line of more than 65536 bytes"));
+        end(&ran);
+    }
+}
+
 static void test_weights_pickle__names_with_nul_are_no_names(void **state)
 {
     static const char pickle[] = "cos\0x\nsys\0tem\n.";
@@ -761,6 +810,11 @@ static void test_weights_pickle__oddities_and_protocol(void **state)
         {B("NN."), PTMI_PK_ODD_STACK, 0},
         {B("N2\x86."), PTMI_PK_ODD_DUP_POP | PTMI_PK_ODD_PROTO_HIGH, 0},
         {B("NN0."), PTMI_PK_ODD_DUP_POP, 0},
+        {B("]NaK\x00Ns."), PTMI_PK_ODD_CHANGED, 1},
+        {B("\x80\x05\x96\x00\x00\x00\x00\x00\x00\x00\x00K\x01"
+           "a."),
+         PTMI_PK_ODD_CHANGED, 5},
+        {B("\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00N.N"), PTMI_PK_ODD_FRAME_REST, 4},
         {B("N(N1."), PTMI_PK_ODD_DUP_POP, 1},
     };
     (void)state;
@@ -884,6 +938,8 @@ int main(void)
         cmocka_unit_test(test_weights_pickle__broken_frames_are_refused_and_run_for_their_globals),
         cmocka_unit_test(test_weights_pickle__uses_of_globals),
         cmocka_unit_test(test_weights_pickle__globals_before_a_failure_are_listed),
+        cmocka_unit_test(test_weights_pickle__globals_behind_what_only_c_refuses_are_listed),
+        cmocka_unit_test(test_weights_pickle__lines_have_an_end),
         cmocka_unit_test(test_weights_pickle__names_with_nul_are_no_names),
         cmocka_unit_test(test_weights_pickle__oddities_and_protocol),
         cmocka_unit_test(test_weights_pickle__a_tuple_that_holds_itself_is_not_odd),

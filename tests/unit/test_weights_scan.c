@@ -293,9 +293,9 @@ static void test_weights_scan__lists_what_stands_in_a_pickle(void **state)
                                "de(S'f'\nVg\n]\x8e\x01\0\0\0\0\0\0\0h0.";
     static const struct {
         uint64_t at, n;
-        bool text, escaped;
-    } want[] = {{4, 2, true, false},  {11, 1, true, false}, {14, 2, false, false},
-                {18, 3, false, true}, {23, 1, false, true}, {35, 1, false, false}};
+        enum ptmi_skim_form form;
+    } want[] = {{4, 2, PTMI_SKIM_UTF8},    {11, 1, PTMI_SKIM_UTF8},    {14, 2, PTMI_SKIM_BYTES},
+                {18, 3, PTMI_SKIM_STRING}, {23, 1, PTMI_SKIM_UNICODE}, {35, 1, PTMI_SKIM_BYTES}};
     struct ptmi_skim_arg arg;
     uint64_t pos = 0;
     (void)state;
@@ -303,8 +303,7 @@ static void test_weights_scan__lists_what_stands_in_a_pickle(void **state)
         assert_true(ptmi_skim_arg((const uint8_t *)data, sizeof data - 1, &pos, &arg));
         assert_int_equal(arg.at, want[i].at);
         assert_int_equal(arg.n, want[i].n);
-        assert_int_equal(arg.text, want[i].text);
-        assert_int_equal(arg.escaped, want[i].escaped);
+        assert_int_equal(arg.form, want[i].form);
     }
     assert_false(ptmi_skim_arg((const uint8_t *)data, sizeof data - 1, &pos, &arg));
 }
