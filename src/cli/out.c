@@ -59,6 +59,11 @@ size_t ptmi_out_width(const char *text)
     size_t width = 0;
     mbstate_t state = {0};
     while (*text) {
+        if (*text >= ' ' && *text <= '~') { /* nearly all: a hundred thousand names are a table */
+            width++;
+            text++;
+            continue;
+        }
         wchar_t wide = 0;
         size_t len = mbrtowc(&wide, text, MB_LEN_MAX, &state);
         if (len == 0) break;
