@@ -45,7 +45,9 @@ static ptm_rc call_dict(struct ptmi_objects *o, const struct ptmi_call *call,
     uint64_t n = 0;
     bool dict = call->n_args == 1 && call->args[0]->kind == PTMI_PK_DICT;
     if (call->node->n_items > 0) return PTM_ITEM;
-    if (!dict && (!optional_sequence(call, &items, &n) || !all_pairs(items, n))) return PTM_ITEM;
+    if (!dict && !optional_sequence(call, &items, &n)) return PTM_ITEM;
+    PTM_TRY(ptmi_made_count(o, n, err));
+    if (!dict && !all_pairs(items, n)) return PTM_ITEM;
     PTM_TRY(ptmi_made_new(o, PTM_VALUE_DICT, out, err));
     struct ptmi_made *made = *out;
     if (strcmp(call->class_name, "builtins.dict") != 0) made->value.class_name = call->class_name;

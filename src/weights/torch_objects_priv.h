@@ -47,7 +47,7 @@ struct ptmi_objects {
     struct ptmi_made **queue;                 /* containers in the order they were met; owned */
     size_t n_queue, cap_queue;
     uint64_t seed;     /* of hashes; 0: not yet chosen */
-    uint64_t n_places; /* in containers made so far */
+    uint64_t n_places; /* in containers so far */
     int depth;         /* of ptmi_make() */
 };
 
@@ -90,6 +90,9 @@ PTM_MUST_USE ptm_rc ptmi_made_new(struct ptmi_objects *o, ptm_value_kind kind,
 /* It will be filled: from, state and node are set before. */
 PTM_MUST_USE ptm_rc ptmi_made_queue(struct ptmi_objects *o, struct ptmi_made *made,
                                     struct ptm_err *err);
+/* n items are looked at for a call, or put into a container. Calls may share one tuple or list of
+ * any length: PTM_ELIMIT when that is all they do. */
+PTM_MUST_USE ptm_rc ptmi_made_count(struct ptmi_objects *o, uint64_t n, struct ptm_err *err);
 /* Fills what is queued, and what that queues. */
 PTM_MUST_USE ptm_rc ptmi_made_fill_all(struct ptmi_objects *o, struct ptm_err *err);
 /* A call of something else: told, not made. */

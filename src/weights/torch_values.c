@@ -13,7 +13,8 @@
 #include "../base/str.h"
 #include "torch_objects_priv.h"
 
-/* Items of containers and calls: so many a byte of the pickle, and so many of the smallest one. */
+/* Items of containers and calls: so many a byte of the pickle, and so many of the smallest
+ * one. */
 #define PLACES_A_BYTE 8
 #define PLACES_ANYWAY 1000000
 
@@ -428,12 +429,9 @@ ptm_rc ptmi_made_object(struct ptmi_objects *o, const struct ptmi_call *call,
     return ptmi_made_queue(o, made, err);
 }
 
-/* Room for n items. Calls may share one tuple of arguments, of which each makes items of its own:
- * a byte of a pickle puts one item somewhere, and a few more when calls share. */
-static ptm_rc items_alloc(struct ptmi_objects *o, uint64_t n, const struct ptm_value ***out,
-                          struct ptm_err *err)
+/* A byte of a pickle puts one item somewhere, and a few more when calls share. */
+ptm_rc ptmi_made_count(struct ptmi_objects *o, uint64_t n, struct ptm_err *err)
 {
-    void *memory = NULL;
     uint64_t bytes = o->pickle->end - o->pickle->begin;
     if (n > PTM_LIMIT_WEIGHTS_MEMORY / sizeof(void *) ||
         o->n_places + n > PLACES_A_BYTE * bytes + PLACES_ANYWAY)
@@ -441,6 +439,15 @@ static ptm_rc items_alloc(struct ptmi_objects *o, uint64_t n, const struct ptm_v
                            "%s: so many calls share their arguments that they cannot be listed",
                            o->weights->path);
     o->n_places += n;
+    return PTM_OK;
+}
+
+/* Room for n items. */
+static ptm_rc items_alloc(struct ptmi_objects *o, uint64_t n, const struct ptm_value ***out,
+                          struct ptm_err *err)
+{
+    void *memory = NULL;
+    PTM_TRY(ptmi_made_count(o, n, err));
     PTM_TRY(ptmi_weights_alloc(o->weights, (size_t)n * sizeof(void *), &memory, err));
     o->weights->n_values += n;
     *out = memory;

@@ -395,6 +395,26 @@ static void test_weights_objects__shared_arguments_do_not_explode(void **state)
     assert_non_null(strstr(err.msg, "share their arguments"));
 }
 
+/* Nor do lists of pairs, which are looked at before a dict is made of them. */
+static void test_weights_objects__shared_pairs_do_not_explode(void **state)
+{
+    enum { MANY = 100000 };
+    struct pickle_out out = {0};
+    struct ptm_err err = {0};
+    (void)state;
+    pk_bytes(&out, "](", 2);
+    for (int i = 0; i < MANY; i++) pk_bytes(&out, "NN\x86", 3);
+    pk_bytes(&out,
+             "e\x85q\0"
+             "0ccollections\nOrderedDict\nq\1"
+             "0](",
+             35);
+    for (int i = 0; i < MANY; i++) pk_bytes(&out, "h\1h\0R", 5);
+    pk_bytes(&out, "e.", 2);
+    assert_int_equal(run_out(&out, &err), PTM_ELIMIT);
+    assert_non_null(strstr(err.msg, "share their arguments"));
+}
+
 static void test_weights_objects__long_names_of_shared_containers_do_not_explode(void **state)
 {
     enum { LONG = 4000, MANY = 40000 };
@@ -614,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_weights_objects__sharing_does_not_explode),
         cmocka_unit_test(test_weights_objects__keys_cannot_be_made_to_collide),
         cmocka_unit_test(test_weights_objects__shared_arguments_do_not_explode),
+        cmocka_unit_test(test_weights_objects__shared_pairs_do_not_explode),
         cmocka_unit_test(test_weights_objects__long_names_of_shared_containers_do_not_explode),
         cmocka_unit_test(test_weights_objects__depth_is_capped),
         cmocka_unit_test(test_weights_objects__a_class_is_no_id),
