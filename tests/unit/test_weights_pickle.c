@@ -737,7 +737,8 @@ static void test_weights_pickle__globals_behind_what_only_c_refuses_are_listed(v
 {
 #define EVIL "0cos\nsystem\n(S'id'\ntR."
     static const struct bytes cases[] = {B("]}b" EVIL),
-                                         B("]NNS''\n\x87b" EVIL),
+                                         B("]NNS''\n\x87"
+                                           "b" EVIL),
                                          B("F 1.5 \n" EVIL),
                                          B("F1_0.5e1_0\n" EVIL),
                                          B("F1e999\n" EVIL),
