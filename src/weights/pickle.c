@@ -140,13 +140,13 @@ ptm_rc ptmi_pkm_fail(struct ptmi_pkm *m, ptm_rc rc, const char *fmt, ...)
                        (unsigned long long)ptmi_pkm_at(m), op ? op : "", op ? ": " : "", text);
 }
 
-/* As much room as was used before, from 1 to 64 KiB; less at the end of what is allowed. */
+/* An eighth of what was used before, from 1 to 64 KiB: more would be a block of its own to the
+ * arena. Less at the end of what is allowed. */
 static size_t next_room(const struct ptmi_arena *arena)
 {
-    size_t left = (arena->max - arena->used) & ~(size_t)15;
-    size_t room = arena->used < ROOM_FIRST  ? ROOM_FIRST
-                  : arena->used > ROOM_LAST ? ROOM_LAST
-                                            : arena->used & ~(size_t)15;
+    size_t left = (arena->max - arena->used) & ~(size_t)15, room = arena->used / 8 & ~(size_t)15;
+    if (room < ROOM_FIRST) room = ROOM_FIRST;
+    if (room > ROOM_LAST) room = ROOM_LAST;
     return room < left ? room : left;
 }
 
