@@ -68,11 +68,14 @@ class Maker:
                 strides = tuple(tensor.stride[i] * dtype.itemsize for i in range(tensor.n_dims))
             array = numpy.ndarray(shape, dtype, buffer, tensor.byte_offset, strides)
         if widen:  # a bfloat16 is the upper half of a float32: every value stays what it is
+            self.handle.check_copy(tensor)
             array = (array.astype(numpy.uint32) << 16).view(numpy.float32)
         return array
 
     def values(self, tensor: Any) -> numpy.ndarray:
         array = self.strided(tensor)
+        if tensor.conj or tensor.neg:
+            self.handle.check_copy(tensor)
         if tensor.conj:
             array = array.conj()
         return -array if tensor.neg else array

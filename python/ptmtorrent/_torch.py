@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ._core import UnsupportedError, ffi, lib, text
+from ._core import FormatError, UnsupportedError, ffi, lib, text
 
 
 def _restore(map_location: Any) -> Any:
@@ -66,6 +66,7 @@ class Maker:
             return torch.empty((0,), dtype=dtype, device=storage.device)
         if tensor.n_parts < 2:
             return torch._empty_affine_quantized((0,), scale=tensor.scale, zero_point=tensor.zero_point, dtype=dtype, device=storage.device)
+        self.handle.check_copy(tensor)  # torch makes room for all elements before it is told where they are
         scales, zeros = (self.tensor(ffi.addressof(tensor.parts, i)) for i in range(2))
         shape = [tensor.shape[i] for i in range(tensor.n_dims)]
         return torch._empty_per_channel_affine_quantized(shape, scales=scales, zero_points=zeros, axis=tensor.axis, dtype=dtype,
@@ -74,13 +75,21 @@ class Maker:
     def sparse(self, tensor: Any) -> Any:
         shape = [tensor.shape[i] for i in range(tensor.n_dims)]
         parts = [self.tensor(ffi.addressof(tensor.parts, i)) for i in range(tensor.n_parts)]
-        if tensor.layout == lib.PTM_SPARSE_COO:
-            made = torch.sparse_coo_tensor(*parts, torch.Size(shape))
-            return made._coalesced_(True) if tensor.coalesced else made
         if tensor.layout == lib.PTM_NESTED:
+            if not hasattr(torch, "_nested_view_from_buffer"):
+                raise UnsupportedError(f"tensor {text(tensor.name)}: torch {torch.__version__} cannot make a nested one", "unsupported")
+            _check_nested(*parts)
             return torch._nested_view_from_buffer(*parts)
-        layout = getattr(torch, text(lib.ptm_layout_name(tensor.layout)))
-        return torch.sparse_compressed_tensor(*parts, torch.Size(shape), layout=layout)
+        # Since 2.0 torch believes any indices unless it is asked not to.
+        checked = {"check_invariants": True} if hasattr(torch.sparse, "check_sparse_tensor_invariants") else {}
+        try:
+            if tensor.layout == lib.PTM_SPARSE_COO:
+                made = torch.sparse_coo_tensor(*parts, torch.Size(shape), **checked)
+                return made._coalesced_(True) if tensor.coalesced else made
+            layout = getattr(torch, text(lib.ptm_layout_name(tensor.layout)))
+            return torch.sparse_compressed_tensor(*parts, torch.Size(shape), layout=layout, **checked)
+        except RuntimeError as error:
+            raise FormatError(f"tensor {text(tensor.name)}: {error}", "format") from None
 
     def tensor(self, tensor: Any) -> Any:
         with torch.no_grad():
@@ -103,14 +112,25 @@ class Maker:
 
     def known(self, name: str, args: tuple) -> Any:
         if name == "torch.device" and args and all(isinstance(arg, (str, int)) for arg in args):
-            return torch.device(*args)
+            try:
+                return torch.device(*args)
+            except (RuntimeError, TypeError, ValueError):
+                return None  # no device of this torch: told, not made
         if name == "torch.serialization._get_layout" and len(args) == 1:
             found = getattr(torch, str(args[0]).rpartition(".")[2], None)
             return found if isinstance(found, torch.layout) else None
         return None
 
     def size(self, items: tuple) -> Any:
-        return torch.Size(items) if all(isinstance(item, int) for item in items) else items
+        return torch.Size(items) if all(isinstance(item, int) and -2 ** 63 <= item < 2 ** 63 for item in items) else items
+
+
+def _check_nested(buffer: Any, sizes: Any, strides: Any, offsets: Any) -> None:
+    """torch believes these numbers, wherever they lead."""
+    for size, stride, offset in zip(sizes.tolist(), strides.tolist(), offsets.tolist()):
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+        if min(size + stride + [offset]) < 0 or (0 not in size and last >= buffer.numel()):
+            raise FormatError("a nested tensor reaches over the end of its buffer", "format")
 
 
 def _contiguous(shape: list) -> list:

@@ -28,6 +28,8 @@ __all__ = ["Checkpoint", "Error", "Finding", "FormatError", "Opaque", "Report", 
 
 MapLocation = Union[None, str, Mapping[str, str], Callable[[Any, str], Any], Any]
 _NO_STORAGE = 2 ** (8 * ffi.sizeof("size_t")) - 1
+# As for converting: PTM_LIMIT_EXPANSION and PTM_LIMIT_EXPANSION_FREE.
+_COPY_TIMES, _COPY_FREE = 100, 1 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +104,15 @@ class _Handle:
     def device(self, number: int) -> str:
         return text(lib.ptm_weights_storage(self.pointer, number).device) or "cpu"
 
+    def check_copy(self, tensor: Any) -> None:
+        """A view of a few bytes may have any number of elements: a copy of them must not fill the memory."""
+        stored = lib.ptm_weights_storage(self.pointer, tensor.storage).nbytes
+        if tensor.nbytes > max(_COPY_FREE, _COPY_TIMES * stored):
+            raise FormatError(f"tensor {text(tensor.name)}: {tensor.nbytes} bytes would be copied out of {stored}", "limit")
+
     def read(self, tensor: Any) -> bytearray:
         """A tensor's values, contiguous, in this machine's byte order."""
+        self.check_copy(tensor)
         data, err = bytearray(tensor.nbytes), new_err()
         check(lib.ptm_weights_read(self.pointer, tensor, ffi.from_buffer(data) if data else ffi.NULL, len(data), err), err)
         return data
@@ -210,7 +219,10 @@ class Checkpoint(collections.abc.Mapping):
         """The object as it was saved, tensors in their places; None for formats that are only a table. Classes and functions that are
         not data come as Opaque."""
         root = lib.ptm_weights_root(self._open())
-        return None if root == ffi.NULL else _Values(self).value(root)
+        try:
+            return None if root == ffi.NULL else _Values(self).value(root)
+        except RecursionError:
+            raise FormatError(f"{self.path}: objects nested deeper than Python's stack allows from here", "limit") from None
 
     def close(self) -> None:
         """Gives the file back once the last tensor made from it is gone. Closing twice is fine."""
@@ -232,9 +244,14 @@ class _Values:
 
     # Python's own stack bears this; deeper nesting is no checkpoint.
     DEPTH = 200
+    # Parts of all keys that have more than a few. Python hashes a tuple anew each time, and what it holds twice twice: 2 ** 40 steps for
+    # one of 40 pairs.
+    KEY_PARTS_FEW, KEY_PARTS = 64, 1000000
 
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint, self.made, self.depth = checkpoint, {}, 0
+        self.parts_of: dict = {}
+        self.key_parts = 0
         self.kinds = {
             lib.PTM_VALUE_NONE: lambda v: None,
             lib.PTM_VALUE_BOOL: lambda v: bool(v.i),
@@ -246,7 +263,7 @@ class _Values:
             lib.PTM_VALUE_BYTES: lambda v: (bytearray if v.flag else bytes)(ffi.buffer(v.text, v.len)[:]),
             lib.PTM_VALUE_LIST: self.list,
             lib.PTM_VALUE_TUPLE: self.tuple,
-            lib.PTM_VALUE_SET: lambda v: (frozenset if v.flag else set)(self.items(v)),
+            lib.PTM_VALUE_SET: lambda v: (frozenset if v.flag else set)([self.key(v.items[i]) for i in range(v.n_items)]),
             lib.PTM_VALUE_DICT: self.dict,
             lib.PTM_VALUE_TENSOR: lambda v: checkpoint._make(v.tensor),
             lib.PTM_VALUE_GLOBAL: lambda v: checkpoint._maker.named(text(v.class_name)) or Opaque(text(v.class_name), kind="global"),
@@ -274,6 +291,29 @@ class _Values:
     def items(self, node: Any) -> list:
         return [self.value(node.items[i]) for i in range(node.n_items)]
 
+    def parts(self, node: Any) -> int:
+        """How many values it has when each is counted as often as it is met."""
+        key = int(ffi.cast("uintptr_t", node))
+        if key not in self.parts_of:
+            self.parts_of[key] = 1  # circles end here
+            state = 0 if node.state == ffi.NULL else self.parts(node.state)
+            self.parts_of[key] = 1 + state + sum(self.parts(node.items[i]) for i in range(node.n_items))
+        return self.parts_of[key]
+
+    def key(self, node: Any) -> Any:
+        """A key of a dict, or an item of a set, as data: what cannot be one (an Opaque) by its text."""
+        value = self.value(node)
+        parts = self.parts(node) if node.n_items else 1
+        if parts > self.KEY_PARTS_FEW:
+            self.key_parts += parts
+            if self.key_parts > self.KEY_PARTS:
+                raise FormatError(f"{self.checkpoint.path}: keys of more than {self.KEY_PARTS} parts", "limit")
+        try:
+            hash(value)
+            return value
+        except TypeError:
+            return repr(value)
+
     def list(self, node: Any) -> list:
         made = self.keep(node, [])
         made.extend(self.items(node))
@@ -288,7 +328,7 @@ class _Values:
                    "collections.defaultdict": collections.defaultdict}
         made = self.keep(node, classes.get(text(node.class_name), dict)())
         for i in range(0, node.n_items - 1, 2):
-            made[_key(self.value(node.items[i]))] = self.value(node.items[i + 1])
+            made[self.key(node.items[i])] = self.value(node.items[i + 1])
         if type(made) is collections.OrderedDict and node.state != ffi.NULL:
             state = self.value(node.state)
             if isinstance(state, dict) and "_metadata" in state:
@@ -303,15 +343,6 @@ class _Values:
             made.state = self.value(node.state)
         known = self.checkpoint._maker.known(name, made.args)
         return made if known is None else known
-
-
-def _key(value: Any) -> Any:
-    """A dict's key as data: what cannot be one (an Opaque) by its text."""
-    try:
-        hash(value)
-        return value
-    except TypeError:
-        return repr(value)
 
 
 def open(path: Union[str, os.PathLike], *, framework: Optional[str] = None, map_location: MapLocation = None,

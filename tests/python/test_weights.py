@@ -418,3 +418,73 @@ def test_load__gives_all_memory_back(tmp_path):
         weights.scan(path)
     gc.collect()
     assert resident() - before < 8 << 20
+
+
+def saved_pickle(tmp_path, data):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(data)
+    return path
+
+
+SHARED = b"".join(b"q\0h\0\x86" for _ in range(60))  # of what is on the stack a tuple of it twice, and so on
+
+
+@pytest.mark.parametrize("data", [
+    b"\x80\x02})" + SHARED + b"Ns.", b"\x80\x02}cx\nY\n)R" + SHARED + b"Ns.", b"\x80\x04\x8f()" + SHARED + b"\x90.",
+    b"\x80\x02(" + b"N" * 20000 + b"tq\x000}(" + b"".join(b"h\0M" + struct.pack("<H", i) + b"\x86N" for i in range(5000)) + b"u.",
+], ids=["key", "opaque", "set", "long"])
+def test_load__keys_that_share_their_parts_do_not_explode(tmp_path, data):
+    with pytest.raises(weights.FormatError, match="keys of more"):
+        weights.load(saved_pickle(tmp_path, data))
+
+
+def test_load__what_has_no_hash_is_in_sets_by_its_text(tmp_path):
+    assert weights.load(saved_pickle(tmp_path, b"\x80\x04(cx\nY\n)R\x91.")) == frozenset([repr(weights.Opaque("x.Y"))])
+    assert weights.load(saved_pickle(tmp_path, b"\x80\x04\x8f(cx\nY\n)RK\x01\x90.")) == {1, repr(weights.Opaque("x.Y"))}
+
+
+def test_load__what_torch_refuses_to_make_is_told(tmp_path):
+    device = weights.load(saved_pickle(tmp_path, b"\x80\x02]ctorch\ndevice\nX\x06\0\0\0banana\x85Ra."))[0]
+    assert device == weights.Opaque("torch.device", args=("banana",))
+    size = weights.load(saved_pickle(tmp_path, b"\x80\x02ctorch\nSize\n\x8a\x0a" + b"\x7f" * 10 + b"\x85\x85R."))
+    assert size == (int.from_bytes(b"\x7f" * 10, "little"),) and type(size) is tuple
+
+
+def test_load__from_a_deep_stack_is_an_error_of_ours(tmp_path):
+    path = saved_pickle(tmp_path, b"\x80\x02N" + b"\x85" * 180 + b".")
+
+    def deeper(n):
+        return deeper(n - 1) if n else weights.load(path)
+
+    with pytest.raises(weights.FormatError, match="stack"):
+        deeper(sys.getrecursionlimit() - len(__import__("inspect").stack()) - 300)
+
+
+def test_load__copies_of_expanded_views_do_not_fill_the_memory(tmp_path):
+    torch.save({"b": torch.zeros(1, dtype=torch.bfloat16).expand(1 << 40), "c": Lazily(torch.zeros(1).expand(1 << 40), neg=True)},
+               tmp_path / "x.pth")
+    for name in "b", "c":
+        with pytest.raises(weights.FormatError, match="would be copied"):
+            weights.open(tmp_path / "x.pth", framework="numpy")[name]
+    assert weights.load(tmp_path / "x.pth")["b"].shape == (1 << 40,)
+
+
+def test_load__sparse_indices_outside_are_refused(tmp_path):
+    for name, made in (("coo", torch.eye(3).to_sparse()), ("csr", torch.eye(3).to_sparse_csr())):
+        torch.save(made, tmp_path / "x.pth")
+        data = (tmp_path / "x.pth").read_bytes()
+        bad = data.replace(struct.pack("<3q", 0, 1, 2), struct.pack("<3q", 0, 1, 77))
+        (tmp_path / "x.pth").write_bytes(bad)
+        assert bad != data
+        with pytest.raises(weights.FormatError, match="tensor"):
+            weights.load(tmp_path / "x.pth")
+
+
+def test_load__nested_tensors_stay_in_their_buffer():
+    from ptmtorrent._torch import _check_nested
+    buffer, pair = torch.zeros(4), torch.tensor
+    _check_nested(buffer, pair([[2], [2]]), pair([[1], [1]]), pair([0, 2]))
+    _check_nested(buffer, pair([[0, 9]]), pair([[9, 1]]), pair([4]))
+    for sizes, strides, offset in (([2], [1], 3), ([1 << 40], [1 << 40], 0), ([-1], [1], 0), ([2], [-1], 3), ([1], [1], -1), ([5], [1], 0)):
+        with pytest.raises(weights.FormatError, match="buffer"):
+            _check_nested(buffer, pair([sizes]), pair([strides]), pair([offset]))
