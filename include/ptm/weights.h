@@ -271,7 +271,9 @@ struct ptm_weights_opts {
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_weights_open(const char *path, const struct ptm_weights_opts *opts,
                                              ptm_weights **out, struct ptm_err *err);
-/* The same over HTTP by ranges: only what the table needs is fetched. net must outlive it. */
+/* The same over HTTP by ranges: only what the table needs is fetched. net must outlive it.
+ * PTM_EUNSUPPORTED where the server does not serve ranges, PTM_EIO when the file changes between
+ * two requests, and what requests fail with (net.h). */
 PTM_API PTM_MUST_USE ptm_rc ptm_weights_open_url(ptm_net *net, const char *url,
                                                  const struct ptm_weights_opts *opts,
                                                  ptm_weights **out, struct ptm_err *err);
@@ -319,7 +321,7 @@ struct ptm_convert_opts {
                            its own), named OUT-00001-of-0000N.safetensors, and an index */
     bool split;         /* write every tensor, shared storages as often as they are used */
     bool skip;          /* leave out what safetensors cannot hold, instead of refusing */
-    bool force;         /* replace an existing file */
+    bool force;         /* replace files that are there (else: PTM_EEXIST) */
     /* What was left out, and why; may be NULL. */
     void (*skipped)(void *arg, const char *tensor, const char *why);
     void *skipped_arg;
@@ -341,7 +343,8 @@ struct ptm_convert_report {
  * Writes weights to out_path as safetensors, values bit-exact, whole or not at all. A tensor whose
  * elements another one has too (the same view of a storage) is written once and named in
  * __metadata__: {"alias": "target"}, as the safetensors package's save_model does. PTM_EUNSUPPORTED
- * names the first tensor that cannot be held. out may be NULL.
+ * names the first tensor that cannot be held; PTM_EEXIST without force; PTM_ECANCELED. opts and out
+ * may be NULL. The callbacks are called from the calling thread, before it returns.
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_weights_convert(ptm_ctx *ctx, ptm_weights *weights,
                                                 const char *out_path,

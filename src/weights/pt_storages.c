@@ -22,7 +22,7 @@ void ptmi_pt_storages_clear(struct ptmi_pt_storages *storages)
 static bool is_module(const struct ptmi_pk *id)
 {
     return id && id->kind == PTMI_PK_TUPLE && id->n_items > 0 &&
-           ptmi_pk_is_text(id->items[0], "module");
+           ptmi_pk_is_tag(id->items[0], "module");
 }
 
 static int by_key(const void *a, const void *b)

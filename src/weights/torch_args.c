@@ -56,6 +56,13 @@ bool ptmi_pk_is_text(const struct ptmi_pk *node, const char *text)
            memcmp(node->bytes, text, node->n) == 0;
 }
 
+bool ptmi_pk_is_tag(const struct ptmi_pk *node, const char *text)
+{
+    bool bytes = node->kind == PTMI_PK_BYTES && node->n == strlen(text) &&
+                 memcmp(node->bytes, text, node->n) == 0;
+    return bytes || ptmi_pk_is_text(node, text);
+}
+
 bool ptmi_pk_is_global(const struct ptmi_pk *node, const char *module, const char *name)
 {
     return node->kind == PTMI_PK_GLOBAL && strcmp(node->module, module) == 0 &&

@@ -33,14 +33,12 @@ struct ptmi_storage_lookup {
 };
 /* What ('storage', StorageClass, key, location, numel[, view]) says, checked. PTM_EFORMAT. */
 struct ptmi_storage_id {
-    const char *storage_class; /* "FloatStorage" */
-    ptm_dtype element;         /* PTM_UINT8 for UntypedStorage, with untyped set */
+    ptm_dtype element; /* PTM_UINT8 for UntypedStorage, with untyped set */
     bool untyped;
     const char *key, *location; /* NUL-terminated, in weights' arena */
     int64_t numel;
     int64_t nbytes;
     bool has_view; /* legacy: (view_key, offset, numel) */
-    const char *view_key;
     int64_t view_offset, view_numel;
 };
 PTM_MUST_USE ptm_rc ptmi_storage_id_read(struct ptm_weights *weights, const struct ptmi_pk *id,

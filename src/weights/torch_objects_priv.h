@@ -167,6 +167,8 @@ PTM_MUST_USE ptm_rc ptmi_arg_view(struct ptmi_objects *o, const struct ptmi_call
 /* Items of a tuple or list; false: it is neither. */
 bool ptmi_pk_sequence(const struct ptmi_pk *node, struct ptmi_pk ***out, uint64_t *out_n);
 bool ptmi_pk_is_text(const struct ptmi_pk *node, const char *text);
+/* The same for the first item of a persistent id, which torch takes as bytes too. */
+bool ptmi_pk_is_tag(const struct ptmi_pk *node, const char *text);
 bool ptmi_pk_is_global(const struct ptmi_pk *node, const char *module, const char *name);
 /* Bytes of any spelling: BYTES, a Python 2 str, _codecs.encode(..). PTM_ITEM: it is something else.
  * *out is a reference, and has the bytes from *out_offset on. */

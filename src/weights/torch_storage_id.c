@@ -103,7 +103,7 @@ static ptm_rc read_class(const struct reader *r, const struct ptmi_pk *node,
     if (strcmp(node->module, "torch") == 0 || strcmp(node->module, "torch.cuda") == 0)
         if (!out->untyped) out->element = ptmi_storage_class_dtype(node->name);
     if (out->element == PTM_DTYPE_NONE) return bad(r, "a storage class that is not known", err);
-    return ptmi_weights_text(r->weights, node->name, strlen(node->name), &out->storage_class, err);
+    return PTM_OK;
 }
 
 static ptm_rc read_count(const struct reader *r, const struct ptmi_pk *node, int64_t *out,
@@ -120,8 +120,9 @@ static ptm_rc read_view(const struct reader *r, const struct ptmi_pk *node,
     if (node->kind == PTMI_PK_NONE) return PTM_OK;
     if (node->kind != PTMI_PK_TUPLE || node->n_items != 3)
         return bad(r, "the view is no tuple of three", err);
+    const char *key = NULL; /* names the view: nothing asks for it */
     out->has_view = true;
-    PTM_TRY(read_key(r, node->items[0], &out->view_key, err));
+    PTM_TRY(read_key(r, node->items[0], &key, err));
     PTM_TRY(read_count(r, node->items[1], &out->view_offset, err));
     PTM_TRY(read_count(r, node->items[2], &out->view_numel, err));
     if (out->view_offset > out->numel || out->view_numel > out->numel - out->view_offset)
@@ -137,9 +138,7 @@ ptm_rc ptmi_storage_id_read(struct ptm_weights *weights, const struct ptmi_pk *i
     if (id->kind != PTMI_PK_TUPLE || id->n_items < 5 || id->n_items > 6)
         return bad(&r, "no tuple of five or six", err);
     struct ptmi_pk **items = id->items;
-    bool bytes = items[0]->kind == PTMI_PK_BYTES && items[0]->n == 7 &&
-                 memcmp(items[0]->bytes, "storage", 7) == 0;
-    if (!bytes && !ptmi_pk_is_text(items[0], "storage"))
+    if (!ptmi_pk_is_tag(items[0], "storage"))
         return bad(&r, "it does not begin with 'storage'", err);
     PTM_TRY(read_class(&r, items[1], &read, err));
     PTM_TRY(read_key(&r, items[2], &read.key, err));

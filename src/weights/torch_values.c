@@ -160,7 +160,7 @@ static struct ptmi_pk *class_of(struct ptmi_pk *node)
      * deep as the file says. */
     struct ptmi_pk **items = node->args->items;
     uint64_t n = node->args->n_items, at = 0;
-    if (n >= 2 && ptmi_pk_is_text(items[0], "module")) at = 1;
+    if (n >= 2 && ptmi_pk_is_tag(items[0], "module")) at = 1;
     return n > at && items[at]->kind == PTMI_PK_GLOBAL ? items[at] : NULL;
 }
 

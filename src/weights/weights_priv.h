@@ -2,10 +2,10 @@
 /*
  * weights_priv.h - what the formats of this room share: the ops table a format is written against,
  * and the builder its tensors go through. Every check that is the same for all formats (sizes that
- * overflow, views that leave their storage, names, caps) is the builder's, in weights.c.
+ * overflow, views that leave their storage, names, caps) is the builder's, in weights_build.c.
  *
- * To add a format: its file, a line in weight_registry.c, a line in meson.build, fixtures, a page
- * in docs/formats/.
+ * To add a format: its file, a line in weight_registry.c, a line in meson.build, a fuzz target with
+ * its corpus, a row in tests/contract/test_contract_weights.c, a page in docs/formats/.
  */
 #pragma once
 
@@ -93,7 +93,7 @@ struct ptm_weights {
     pthread_mutex_t lock; /* over lazily made storages */
 };
 
-/* --- the builder (weights.c) --- */
+/* --- the builder (weights_build.c) --- */
 
 /* A copy in the arena of len bytes with a NUL added; PTM_ELIMIT or PTM_ENOMEM by *err. */
 PTM_MUST_USE ptm_rc ptmi_weights_text(struct ptm_weights *weights, const char *text, size_t len,

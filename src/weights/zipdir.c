@@ -210,7 +210,6 @@ static ptm_rc merge_end64(struct ptmi_zip *zip, uint64_t locator, uint64_t at, s
     ends->offset = offset;
     ends->split |= ptmi_le32(p + 16) != 0 || ptmi_le32(p + 20) != 0 || ptmi_le64(p + 24) != n;
     ends->first = at;
-    zip->zip64 = true;
     if (same && adjacent) return PTM_OK;
     struct ptmi_odd_list odds = ptmi_zip_odds(zip);
     struct ptmi_odd odd = {.what = PTMI_ODD_END, .offset = at};

@@ -74,8 +74,7 @@ struct ptmi_zip {
     /* The first PTM_LIMIT_ODDS and the first of each kind; odd_kinds has them all. */
     struct ptmi_odd *odds;
     size_t n_odds;
-    uint32_t odd_kinds; /* PTMI_ODD_BIT() of each kind seen */
-    bool zip64;
+    uint32_t odd_kinds;                /* PTMI_ODD_BIT() of each kind seen */
     struct ptmi_zip_member **by_name;  /* sorted, letter case aside */
     uint64_t directory, directory_end; /* where the central directory lies */
     uint64_t end;                      /* the first of the end records */

@@ -469,6 +469,8 @@ static void test_weights_objects__a_class_is_no_id(void **state)
     (void)state;
     assert_refused("P('module', P('module', @m.Net, 'net.py', ''), 'net.py', '')", PTM_EFORMAT,
                    "persistent id");
+    /* What kind of id it is may be bytes, for torch too. */
+    assert_names("P(b'module', @m.Net, 'net.py', '')()!{'_parameters': {'w': " MATRIX "}}", " w");
 }
 
 static void test_weights_objects__long_names_are_refused(void **state)
