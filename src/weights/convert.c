@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <ptm/weights.h>
 
@@ -61,7 +62,11 @@ static bool has_index(const struct conversion *conversion)
 
 static ptm_rc check_free(const struct conversion *conversion, const char *path, struct ptm_err *err)
 {
+    struct stat st;
     if (ptmi_fs_is_dir(path)) return ptm_err_set(err, PTM_EINVAL, "%s: is a folder", path);
+    /* A file takes its name by rename(), which would do away with /dev/null. */
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        return ptm_err_set(err, PTM_EINVAL, "%s: is no regular file", path);
     if (conversion->opts.force || !ptmi_fs_exists(path)) return PTM_OK;
     return ptm_err_set(err, PTM_EEXIST, "%s: is there already", path);
 }

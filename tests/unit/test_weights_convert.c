@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include <ptm/weights.h>
 
 #include "base/auto.h"
@@ -637,6 +639,25 @@ static void on_progress(void *arg, int64_t done, int64_t total)
     if (watch->ctx) ptm_ctx_cancel(watch->ctx, 1);
 }
 
+/* Not even by force, which root may use on devices. */
+static void test_weights_convert__only_files_are_replaced(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    PTM_AUTO(closep) ptm_weights *weights = four_tensors();
+    const char *path = unit_path(tmp.path, "fifo");
+    struct ptm_err err = {0};
+    struct ptm_convert_opts opts = PTM_CONVERT_OPTS_INIT;
+    struct stat st;
+    opts.force = true;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ptm_weights_convert(NULL, weights, path, &opts, NULL, &err), PTM_EINVAL);
+    assert_non_null(strstr(err.msg, "no regular file"));
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(unit_entries(tmp.path), 1);
+}
+
 static void test_weights_convert__tells_its_progress_and_can_be_cancelled(void **state)
 {
     (void)state;
@@ -738,6 +759,7 @@ int main(void)
         cmocka_unit_test(test_weights_convert__shards_and_their_index),
         cmocka_unit_test(test_weights_convert__too_many_files_are_refused),
         cmocka_unit_test(test_weights_convert__nothing_is_replaced_unasked),
+        cmocka_unit_test(test_weights_convert__only_files_are_replaced),
         cmocka_unit_test(test_weights_convert__tells_its_progress_and_can_be_cancelled),
         cmocka_unit_test(test_weights_convert__no_memory_leaves_nothing),
         cmocka_unit_test(test_weights_convert__a_full_disk_leaves_nothing),
