@@ -368,8 +368,11 @@ def load(path: Union[str, os.PathLike], map_location: MapLocation = None, *, fra
         return checkpoint
     with checkpoint:
         root = lib.ptm_weights_root(checkpoint._open())
-        if flat or root == ffi.NULL or root.kind == lib.PTM_VALUE_OBJECT:
+        if flat or root == ffi.NULL:
             return dict(checkpoint)
+        if root.kind == lib.PTM_VALUE_OBJECT:
+            made = Opaque("") if len(checkpoint) else checkpoint.root()  # a torch.device is an object too
+            return dict(checkpoint) if isinstance(made, Opaque) else made
         return checkpoint.root()
 
 

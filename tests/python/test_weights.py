@@ -443,6 +443,10 @@ def test_load__what_has_no_hash_is_in_sets_by_its_text(tmp_path):
     assert weights.load(saved_pickle(tmp_path, b"\x80\x04\x8f(cx\nY\n)RK\x01\x90.")) == {1, repr(weights.Opaque("x.Y"))}
 
 
+def test_load__a_device_alone(save):
+    assert weights.load(save(torch.device("cpu"))) == torch.device("cpu")
+
+
 def test_load__what_torch_refuses_to_make_is_told(tmp_path):
     device = weights.load(saved_pickle(tmp_path, b"\x80\x02]ctorch\ndevice\nX\x06\0\0\0banana\x85Ra."))[0]
     assert device == weights.Opaque("torch.device", args=("banana",))
