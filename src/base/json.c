@@ -90,11 +90,16 @@ yyjson_val *ptmi_json_get(yyjson_val *obj, const char *name)
     return yyjson_is_obj(obj) ? yyjson_obj_get(obj, name) : NULL;
 }
 
+bool ptmi_json_is_plain(yyjson_val *val)
+{
+    const char *text = yyjson_get_str(val);
+    return text && strlen(text) == yyjson_get_len(val);
+}
+
 /* The text of a string value that is one to C as well. */
 static const char *plain_text(yyjson_val *val)
 {
-    const char *text = yyjson_get_str(val);
-    return text && strlen(text) == yyjson_get_len(val) ? text : NULL;
+    return ptmi_json_is_plain(val) ? yyjson_get_str(val) : NULL;
 }
 
 const char *ptmi_json_str(yyjson_val *obj, const char *name)

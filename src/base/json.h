@@ -30,6 +30,8 @@ PTM_MUST_USE ptm_rc ptmi_json_parse(const char *data, size_t len, const char *wh
 
 /* Member by name; NULL when obj is not an object or has none. */
 yyjson_val *ptmi_json_get(yyjson_val *obj, const char *name);
+/* Is it a string that C can hold: without NUL bytes inside? */
+bool ptmi_json_is_plain(yyjson_val *val);
 /* A string without NUL bytes inside, else NULL (also for numbers, lists, null). */
 const char *ptmi_json_str(yyjson_val *obj, const char *name);
 /* An integer, a float without fraction, or a decimal string; else fallback. */

@@ -221,12 +221,6 @@ static ptm_rc find_double(const struct ptm_weights *weights, const char **out, s
     return PTM_OK;
 }
 
-/* A string that C can hold. */
-static bool is_plain(yyjson_val *text)
-{
-    return yyjson_is_str(text) && strlen(yyjson_get_str(text)) == yyjson_get_len(text);
-}
-
 static ptm_rc add_properties(struct header *header, yyjson_val *name, yyjson_val *metas,
                              struct ptm_err *err)
 {
@@ -237,7 +231,7 @@ static ptm_rc add_properties(struct header *header, yyjson_val *name, yyjson_val
     yyjson_obj_iter_init(metas, &iter);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
-        if (!is_plain(key) || !is_plain(value))
+        if (!ptmi_json_is_plain(key) || !ptmi_json_is_plain(value))
             return refuse(header, place_of(header, key),
                           METADATA " holds something else than strings without NUL", err);
         PTM_TRY(ptmi_weights_add_meta(header->weights, yyjson_get_str(key), yyjson_get_str(value),
@@ -277,7 +271,7 @@ static ptm_rc take_fields(const struct header *header, yyjson_val *name, struct 
         if (*field) return refuse_tensor(header, name, "names a field twice", err);
         *field = yyjson_obj_iter_get_val(key);
     }
-    if (!is_plain(info->dtype)) return refuse_tensor(header, name, "has no dtype", err);
+    if (!ptmi_json_is_plain(info->dtype)) return refuse_tensor(header, name, "has no dtype", err);
     if (!yyjson_is_arr(info->shape)) return refuse_tensor(header, name, "has no shape", err);
     if (!yyjson_is_arr(info->offsets) || yyjson_arr_size(info->offsets) != 2)
         return refuse_tensor(header, name, "has no data_offsets of two numbers", err);
@@ -340,7 +334,7 @@ static ptm_rc add_tensor(struct header *header, yyjson_val *name, struct ptm_err
     struct info info = {0};
     struct span span = {.tensor = header->weights->n_tensors};
     struct ptm_tensor tensor = {.offset = -1, .storage = header->storage};
-    if (!is_plain(name)) return refuse_tensor(header, name, "a NUL in the name", err);
+    if (!ptmi_json_is_plain(name)) return refuse_tensor(header, name, "a NUL in the name", err);
     if (ptm_weights_find(header->weights, yyjson_get_str(name)))
         return refuse_tensor(header, name, "stands there twice", err);
     PTM_TRY(take_fields(header, name, &info, err));

@@ -77,11 +77,6 @@ static ptm_rc parse(struct index *index, ptmi_source *source, yyjson_val **out_m
     return PTM_OK;
 }
 
-static bool is_plain(yyjson_val *text)
-{
-    return yyjson_is_str(text) && strlen(yyjson_get_str(text)) == yyjson_get_len(text);
-}
-
 static ptm_rc take_entries(struct index *index, yyjson_val *map, struct ptm_err *err)
 {
     index->entries = calloc(yyjson_obj_size(map) + 1, sizeof *index->entries);
@@ -90,7 +85,7 @@ static ptm_rc take_entries(struct index *index, yyjson_val *map, struct ptm_err 
     yyjson_obj_iter_init(map, &iter);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *file = yyjson_obj_iter_get_val(key);
-        if (!is_plain(key) || !is_plain(file))
+        if (!ptmi_json_is_plain(key) || !ptmi_json_is_plain(file))
             return ptm_err_set(err, PTM_EFORMAT,
                                "%s: entry %zu of weight_map is not a name and a file's name",
                                index->weights->path, index->n_entries);
@@ -132,7 +127,7 @@ static ptm_rc add_property(struct index *index, yyjson_val *key, yyjson_val *val
                            struct ptm_err *err)
 {
     const char *path = index->weights->path;
-    if (!is_plain(key) || (yyjson_is_str(value) && !is_plain(value)))
+    if (!ptmi_json_is_plain(key) || (yyjson_is_str(value) && !ptmi_json_is_plain(value)))
         return ptm_err_set(err, PTM_EFORMAT, "%s: a NUL in its metadata", path);
     const char *name = yyjson_get_str(key);
     if (yyjson_is_str(value))

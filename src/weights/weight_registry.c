@@ -5,6 +5,7 @@
 #include "weights_priv.h"
 
 /* One line a format; where two are as sure of a file, the first is taken. */
+/* clang-format off */
 static const struct ptmi_weight_format *const formats[] = {
     &ptmi_format_pt_zip,
     &ptmi_format_pt_legacy,
@@ -17,6 +18,7 @@ static const struct ptmi_weight_format *const formats[] = {
     &ptmi_format_pickle,
     NULL,
 };
+/* clang-format on */
 
 const struct ptmi_weight_format *ptmi_weight_format_at(size_t i)
 {
