@@ -161,19 +161,58 @@ static bool rebuild_fits(const struct ptmi_pk *args)
 
 /* --- NumPy's states --- */
 
+/* HASOBJECT, LIST_PICKLE, ITEM_IS_POINTER: items are references. */
+#define REFERENCES (0x01 | 0x02 | 0x04)
+/* Nodes of a type, which bounds how deep it goes too: a record has some per field. */
+#define DTYPE_NODES 1000
+
+/* A type as NumPy writes it before a state, the kind and the size: 'f4'. NumPy itself takes far
+ * more: "object", "i4,O". */
+static bool is_plain_descr(const struct ptmi_pk *descr)
+{
+    if (descr->kind != PTMI_PK_STR || descr->n < 2 || !memchr("?bBiufcmMOSUV", descr->bytes[0], 13))
+        return false;
+    for (uint64_t i = 1; i < descr->n; i++)
+        if (descr->bytes[i] < '0' || descr->bytes[i] > '9') return false;
+    return true;
+}
+
+/* May anything in node, a dtype or what its state holds, refer to objects? *steps: so many nodes
+ * may be gone over. */
+static bool has_references(const struct ptmi_pk *node, unsigned *steps)
+{
+    if (*steps == 0) return true;
+    --*steps;
+    if (fits(node, 'd')) {
+        const struct ptmi_pk *args = node->args;
+        if (args->kind != PTMI_PK_TUPLE || args->n_items == 0 || !is_plain_descr(args->items[0]))
+            return true;
+        return args->items[0]->bytes[0] == 'O' ||
+               (node->state && has_references(node->state, steps));
+    }
+    if (node->kind != PTMI_PK_TUPLE && node->kind != PTMI_PK_DICT)
+        return node->kind > PTMI_PK_BYTES;
+    for (uint64_t i = 0; i < node->n_items; i++)
+        if (has_references(node->items[i], steps)) return true;
+    return false;
+}
+
 /* (version, byte order, subtype, names, fields, size, alignment, flags[, metadata]). The flags say
- * that items are references to objects (1), and so on: those of the type 'O' alone. */
+ * that items are references to objects: all of them for the type 'O', none for others, or NumPy
+ * takes bytes for pointers. */
 static bool is_dtype_state(const struct ptmi_pk *call)
 {
     const struct ptmi_pk *state = call->state, *descr = call->args->items[0];
     if (state->kind != PTMI_PK_TUPLE || state->n_items < 8 || state->n_items > 9) return false;
     const struct ptmi_pk *const *item = (const struct ptmi_pk *const *)state->items;
     if (!is_int(item[0], 0) || item[1]->kind != PTMI_PK_STR || !is_int(item[5], -1) ||
-        !is_int(item[6], -1) || !is_int(item[7], 0))
+        !is_int(item[6], -1) || !is_int(item[7], INT8_MIN)) /* old NumPy: a signed char */
         return false;
-    const int64_t references = 0x01 | 0x02 | 0x04; /* HASOBJECT, LIST_PICKLE, ITEM_IS_POINTER */
-    bool objects = descr->n > 0 && descr->bytes[0] == 'O';
-    return objects || (item[7]->i & references) == 0;
+    if (!is_plain_descr(descr)) return false;
+    if (descr->bytes[0] == 'O') return (item[7]->i & REFERENCES) == REFERENCES;
+    unsigned steps = DTYPE_NODES;
+    return (item[7]->i & REFERENCES) == 0 && !has_references(item[2], &steps) &&
+           !has_references(item[4], &steps);
 }
 
 /* (version, shape, dtype, Fortran order, bytes or list of objects). */

@@ -63,11 +63,15 @@ const char *ptmi_scan_closed_archive(const uint8_t *head, size_t len)
         {"xar!\0\x1c", 6, "xar"},
         {"\xff\x06\0\0sNaPpY", 10, "snappy"},
         {"LRZI", 4, "lrzip"},
+        {"\x02\x21\x4c\x18", 4, "lz4-legacy"},
     };
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         if (len >= closed[i].len && head[0] == (uint8_t)closed[i].bytes[0] &&
             memcmp(head, closed[i].bytes, closed[i].len) == 0)
             return closed[i].what;
+    /* A frame to be skipped, before one of zstd or lz4. */
+    if (len >= 8 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0)
+        return "skippable-frame";
     return NULL;
 }
 

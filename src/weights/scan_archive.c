@@ -54,12 +54,21 @@ static bool inner_name(const struct ptmi_scan_item *item, const char *kind,
     return packed;
 }
 
+/* Bytes looked at to tell text. */
+#define TEXT_HEAD 4096
+
 /* Some of them have next to no magic number, and numbers may begin like any: what does not unpack
- * is none. */
+ * is none, unless it is a file, which joblib would unpack and run as far as it goes. */
 static bool is_sure(const struct ptmi_scan_item *item, const char *kind)
 {
-    return item->place != PTMI_SCAN_RECORD && strcmp(kind, "zlib") != 0 &&
-           strcmp(kind, "lzma") != 0;
+    bool zlib = strcmp(kind, "zlib") == 0;
+    if (item->place == PTMI_SCAN_RECORD) return false;
+    if (!zlib && strcmp(kind, "lzma") != 0) return true;
+    if (item->parent || (zlib && item->data[0] != 0x78)) return false;
+    size_t n = item->size < TEXT_HEAD ? (size_t)item->size : TEXT_HEAD;
+    for (size_t cut = 0; cut < 4 && cut < n; cut++) /* the last character may be cut */
+        if (ptmi_str_is_text((const char *)item->data, n - cut)) return false;
+    return true;
 }
 
 ptm_rc ptmi_scan_compressed(struct ptmi_scan *scan, struct ptmi_scan_item *item, const char *kind,
@@ -220,10 +229,11 @@ static ptm_rc tell_end(struct ptmi_scan *scan, struct ptmi_scan_item *item,
                            "ends without the mark of the end: it may be cut short");
 }
 
+/* Torch reads the storages before it misses anything else. */
 static bool is_torch(const struct ptmi_tar *tar)
 {
-    return ptmi_tar_find(tar, "pickle") && ptmi_tar_find(tar, "storages") &&
-           ptmi_tar_find(tar, "tensors");
+    const struct ptmi_tar_member *storages = ptmi_tar_find(tar, "storages");
+    return storages && storages->type != '5';
 }
 
 static ptm_rc scan_member(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptmi_tar *tar,
@@ -250,6 +260,10 @@ static ptm_rc scan_members(struct ptmi_scan *scan, struct ptmi_scan_item *item,
     item->format = torch ? "pytorch-tar" : "tar";
     for (size_t i = 0; i < tar->n_members && !scan->over; i++) {
         const struct ptmi_tar_member *member = &tar->members[i];
+        if (torch && (member->type == '1' || member->type == '2'))
+            PTM_TRY(ptmi_scan_found(scan, item, PTM_UNREADABLE, "tar-torch", (int64_t)member->data,
+                                    err, "member '%.200s' is a link to another file",
+                                    member->name));
         if (member->size == 0) continue;
         PTM_TRY(scan_member(scan, item, tar, member, torch, err));
     }

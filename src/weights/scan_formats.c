@@ -106,6 +106,9 @@ static ptm_rc scan_npy(struct ptmi_scan *scan, struct ptmi_scan_item *item, stru
         return ptmi_scan_found(scan, item, PTM_UNREADABLE, "broken", 0, err,
                                "a .npy file that ends within its header");
     if (!has_objects(item->data + header, (size_t)(data - header))) {
+        /* A literal of Python can say 'O' in more ways than are worth telling apart. */
+        uint64_t next = 0;
+        if (data < item->size) PTM_TRY(ptmi_scan_hidden_pickle(scan, item, data, &next, err));
         PTM_TRY(ptmi_scan_whole(scan, item, err));
         return ptmi_scan_search(scan, item, 0, item->size, err);
     }

@@ -9,7 +9,9 @@
  *
  * Numbers are octal text, or, as GNU writes what does not fit, big-endian with the first bit set.
  * Before a member may stand: 'x' (PAX: "LEN key=value\n" lines; path and size count), 'L' (GNU: its
- * long name). 'g' is PAX for all that follow; 'K' is a long link target and of no use here.
+ * long name). 'g' is PAX for all that follow; 'K' is a long link target and of no use here; 'X' is
+ * what Solaris wrote for 'x'. What readers take differently is refused: sparse members, two such
+ * headers for one member, a size for all that follow (Python goes by it and steps by the header's).
  *
  * POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format". An end without zero blocks is accepted, as
  * by all readers; one within a member's data is not.
@@ -42,7 +44,7 @@
 struct pending {
     const char *path; /* in the arena */
     size_t path_len;
-    bool has_size;
+    bool has_size; /* never of 'g' */
     uint64_t size;
 };
 
@@ -62,6 +64,12 @@ static ptm_rc no_memory(const struct reader *reader, struct ptm_err *err)
 static ptm_rc bad(const struct reader *reader, const char *what, struct ptm_err *err)
 {
     return ptm_err_set(err, PTM_EFORMAT, "%s: byte %" PRIu64 ": %s",
+                       ptmi_source_name(reader->tar->source), reader->at, what);
+}
+
+static ptm_rc unsupported(const struct reader *reader, const char *what, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "%s: byte %" PRIu64 ": %s",
                        ptmi_source_name(reader->tar->source), reader->at, what);
 }
 
@@ -96,13 +104,28 @@ static bool number(const uint8_t *p, size_t len, uint64_t *out)
     return true;
 }
 
+/* The checksum as Python's tarfile takes it, int(text, 8), and more leniently than that: what some
+ * reader has for a tar file is one. */
+static bool lenient_octal(const uint8_t *p, size_t len, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (p[0] & 0x80) return number(p, len, out);
+    for (size_t i = 0; i < len && p[i]; i++) {
+        bool digit = p[i] >= '0' && p[i] <= '7';
+        if (!digit && !strchr(" \t\n\v\f\r+_oO", p[i])) return false;
+        if (digit) value = value << 3 | (uint64_t)(p[i] - '0');
+    }
+    *out = value;
+    return true;
+}
+
 /* The sum of all bytes with the checksum's own taken for spaces; old writers took bytes for
  * signed. */
 static bool checksum_holds(const uint8_t *p)
 {
     uint64_t said = 0;
     int64_t plain = 0, with_sign = 0;
-    if (!octal(p + CHECKSUM, CHECKSUM_LEN, &said)) return false;
+    if (!lenient_octal(p + CHECKSUM, CHECKSUM_LEN, &said)) return false;
     for (size_t i = 0; i < BLOCK; i++) {
         uint8_t byte = i >= CHECKSUM && i < CHECKSUM + CHECKSUM_LEN ? ' ' : p[i];
         plain += byte;
@@ -152,9 +175,12 @@ static ptm_rc take_pair(struct reader *reader, struct pending *to, const char *p
     const char *equals = memchr(pair, '=', len);
     if (!equals) return bad(reader, "a PAX record without '='", err);
     size_t key_len = (size_t)(equals - pair), value_len = len - key_len - 1;
+    if (key_len >= 11 && memcmp(pair, "GNU.sparse.", 11) == 0)
+        return unsupported(reader, "a sparse member", err);
     if (key_len == 4 && memcmp(pair, "path", 4) == 0)
         return set_path(reader, to, equals + 1, value_len, err);
     if (key_len != 4 || memcmp(pair, "size", 4) != 0) return PTM_OK;
+    if (to == &reader->global) return bad(reader, "a PAX size for all members", err);
     to->has_size = decimal(equals + 1, value_len, &to->size);
     return to->has_size ? PTM_OK : bad(reader, "a PAX size that is no number", err);
 }
@@ -186,6 +212,9 @@ static ptm_rc read_extended(struct reader *reader, char type, uint64_t data, uin
                            ptmi_source_name(reader->tar->source), reader->at, size);
     PTM_TRY(ptmi_source_at(reader->tar->source, data, size, &p, err));
     const char *text = (const char *)p;
+    /* Of two in a row some readers take the first, some the last. */
+    if (type != 'g' && type != 'K' && (reader->next.path || reader->next.has_size))
+        return bad(reader, "two extended headers for one member", err);
     if (type == 'L') return set_path(reader, &reader->next, text, strnlen(text, (size_t)size), err);
     if (type == 'K') return PTM_OK;
     return read_pax(reader, type == 'g' ? &reader->global : &reader->next, text, (size_t)size, err);
@@ -240,6 +269,8 @@ static ptm_rc add_member(struct reader *reader, const uint8_t *p, char type, uin
         .name = name.path, .type = type, .data = reader->at + BLOCK, .size = size};
     reader->next = (struct pending){0};
     const char *odd = ptmi_odd_name(name.path, name.path_len);
+    bool slash = name.path_len > 0 && name.path[name.path_len - 1] == '/';
+    if (!odd && slash && size > 0) odd = "is a folder that has bytes";
     if (!odd) return PTM_OK;
     struct ptmi_odd_list odds = odds_of(tar);
     struct ptmi_odd entry = {.what = PTMI_ODD_NAME, .offset = reader->at, .member = member->name};
@@ -248,7 +279,7 @@ static ptm_rc add_member(struct reader *reader, const uint8_t *p, char type, uin
 
 static bool is_extended(char type)
 {
-    return type == 'x' || type == 'g' || type == 'L' || type == 'K';
+    return type == 'x' || type == 'X' || type == 'g' || type == 'L' || type == 'K';
 }
 
 /* Links, devices and folders have no data, whatever their size says. */
@@ -271,12 +302,10 @@ static ptm_rc read_entry(struct reader *reader, const uint8_t *p, struct ptm_err
     uint64_t total = ptmi_source_size(reader->tar->source), size = 0;
     char type = type_of(p);
     if (!checksum_holds(p)) return bad(reader, "not a header of a tar file", err);
+    if (type == 'S') return unsupported(reader, "a sparse member", err);
     if (!number(p + SIZE, SIZE_LEN, &size)) return bad(reader, "a size that is no number", err);
     bool extended = is_extended(type);
-    if (!extended && reader->next.has_size)
-        size = reader->next.size;
-    else if (!extended && reader->global.has_size)
-        size = reader->global.size;
+    if (!extended && reader->next.has_size) size = reader->next.size;
     if (!has_data(type)) size = 0;
     uint64_t data = reader->at + BLOCK;
     if (size > total - data) return bad(reader, "the file ends within this member", err);

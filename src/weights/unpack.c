@@ -173,7 +173,7 @@ static ptm_rc inflate_one(const struct kind *kind, struct libdeflate_decompresso
     }
 }
 
-/* gzip files are one or more members in a row. */
+/* gzip files are one or more members in a row; joblib reads zlib's so too. */
 static ptm_rc unpack_inflated(const struct kind *kind, const uint8_t *packed, size_t len,
                               struct output *output, struct ptm_err *err)
 {
@@ -185,7 +185,7 @@ static ptm_rc unpack_inflated(const struct kind *kind, const uint8_t *packed, si
         size_t used = len - at;
         PTM_TRY(inflate_one(kind, decompressor, packed + at, &used, output, err));
         at += used;
-    } while (kind->magic && starts(packed + at, len - at, kind->magic, kind->magic_len));
+    } while (at < len && is_kind(kind, packed + at, len - at));
     return check_rest(packed, at, len, output->name, err);
 }
 

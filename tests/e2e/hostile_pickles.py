@@ -195,6 +195,17 @@ case("left-behind.pkl", pickle(call() + b"N"), rule="pickle-stack")
 case("pipes.pkl", pickle(call(b"pipes", b"Template")), ODD, "pipes.Template")
 case("unknown-class.pkl", pickle(b"cmymodel.net\nNet\n)\x81}b"), ("suspicious",), "mymodel.net.Net", offset=2)
 
+# NumPy takes bytes for pointers where the flags of a type do not say that it has objects.
+def scalar(descr: bytes, fields=b"NN", flags=0) -> bytes:
+    state = b"K\x03" + text(b"|") + b"N" + fields + b"J\xff\xff\xff\xff" * 2 + b"K" + bytes([flags])
+    return b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + text(descr) + b"\x89\x88\x87R(" + state + b"tb" + raw(b"A" * 16) + b"\x86R"
+
+
+FIELDS = text(b"a") + b"\x85}" + text(b"a") + b"cnumpy\ndtype\n" + text(b"O8") + b"\x85RK\x00\x86s"
+for n, (descr, fields, flags) in enumerate(((b"O8", b"NN", 0), (b"object", b"NN", 0), (b"|O8", b"NN", 0), (b"i8,O", b"NN", 0), (b"O8", b"NN", 0x3e),
+                                            (b"V8", FIELDS, 0))):
+    case(f"dtype-flags-{n}.pkl", pickle(scalar(descr, fields, flags), 3), ODD, None, rule="pickle-call")
+
 # --- what cannot be read to its end ---
 
 case("keyerror.pkl", pickle(call() + b"h\x63"), rule="pickle-broken")                                 # keyerror-exploit
@@ -412,17 +423,62 @@ case("torch.tar.pth", torch_tar(pickle=EVIL), member="pickle")
 case("torch-storages.tar.pth", torch_tar(storages=TENSOR_TAR[2][1][:-4] + b"cos\nsystem\n(S'id'\ntR."), member="storages")
 case("torch-tensors.tar.pth", torch_tar(tensors=pickle(b"K\x01") + EVIL), member="tensors")
 case("torch-sys.tar.pth", torch_tar(sys_info=EVIL), member="sys_info")
+
+
+# --- what Python's tarfile reads otherwise than others, or torch does before it misses anything ---
+
+def tar_header(name: bytes, size: int, kind=b"0", checksum=b"%06o\0 ", link=b"") -> bytes:
+    head = bytearray(name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % size + b"0" * 11 + b"\0" + b" " * 8 + kind +
+                     link.ljust(100, b"\0") + b"ustar\00000").ljust(512, b"\0")
+    head[148:156] = (checksum % sum(head)).ljust(8, b"\0")
+    return bytes(head)
+
+
+def tar_pax(kind=b"x", **keys) -> bytes:
+    records = b""
+    for key, value in keys.items():
+        record = b" " + key.replace("__", ".").encode() + b"=" + str(value).encode() + b"\n"
+        records += b"%d" % (len(record) + 2) + record
+    return tar_header(b"pax", len(records), kind) + tar_fill(records)
+
+
+def tar_fill(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 512)
+
+
+COUNTED = b"I1\n." + OLD                          # a member "storages": torch runs both
+HIDDEN = b"not a header\n".ljust(512, b" ") + tar_header(b"storages", len(COUNTED)) + tar_fill(COUNTED)
+TAR_END = b"\0" * 1024
+for n, checksum in enumerate((b"0o%o", b"+%o", b"\t%o\t", b"%o\0x")):
+    case(f"tar-checksum-{n}.pth.tar", tar_header(b"storages", len(COUNTED), checksum=checksum) + tar_fill(COUNTED) + TAR_END, member="storages")
+case("tar-storages-alone.pth.tar", tar_of([("storages", COUNTED)]), member="storages")
+case("tar-solaris.pth.tar", tar_pax(b"X", size=512) + tar_header(b"a", len(HIDDEN)) + HIDDEN + TAR_END, member="storages")
+case("tar-global-size.pth.tar", tar_pax(b"g", size=len(HIDDEN)) + tar_header(b"a", 512) + HIDDEN + TAR_END, BROKEN, None, rule="tar-broken")
+case("tar-two-names.pth.tar", tar_pax(path="storages") + tar_pax(path="a") + tar_header(b"b", len(COUNTED)) + tar_fill(COUNTED) + TAR_END, BROKEN,
+     None, rule="tar-broken")
+case("tar-sparse.pth.tar", tar_pax(GNU__sparse__major=1, GNU__sparse__minor=0, GNU__sparse__name="storages") +
+     tar_header(b"a", 512 + len(COUNTED)) + b"1\n0\n99\n".ljust(512, b"\0") + tar_fill(COUNTED) + TAR_END, BROKEN, None, rule="tar-broken")
+case("tar-old-sparse.pth.tar", tar_header(b"storages", len(COUNTED), b"S") + tar_fill(COUNTED) + TAR_END, BROKEN, None, rule="tar-broken")
+case("tar-slash.pth.tar", tar_pax(path="storages/") + tar_header(b"b", len(COUNTED)) + tar_fill(COUNTED) + TAR_END, ODD, None, rule="tar-name")
+case("tar-link.pth.tar", tar_header(b"q", len(COUNTED)) + tar_fill(COUNTED) + tar_header(b"storages", 0, b"1", link=b"q") + TAR_END, BROKEN, None,
+     rule="tar-torch")
 for suffix, packed in (("gz", gzip.compress(EVIL)), ("bz2", bz2.compress(EVIL)), ("xz", lzma.compress(EVIL)),
                        ("lzma", lzma.compress(EVIL, lzma.FORMAT_ALONE)), ("joblib", zlib.compress(EVIL))):
     case(f"packed.{suffix}", packed)
     if suffix != "joblib":
         case(f"packed-cut.pkl.{suffix}", packed[:-4], ODD, None)
 case("old.joblib", b"ZF" + hex(len(EVIL)).encode().ljust(19) + zlib.compress(EVIL))
+case("zlib-rows.sav", zlib.compress(EVIL[:9]) + zlib.compress(EVIL[9:]))
+case("zlib-cut.sav", zlib.compress(EVIL + bytes(range(256)))[:-9], BROKEN, None, rule="stream-broken")
+case("skippable.pkl.zst", b"\x50\x2a\x4d\x18\x04\0\0\0abcd\x28\xb5\x2f\xfd" + b"\0" * 20, BROKEN, None, rule="archive-not-looked-into")
 case("x.7z", b"7z\xbc\xaf\x27\x1c\0\4" + b"\0" * 24, BROKEN, None, rule="archive-not-looked-into")
 case("x.rar", b"Rar!\x1a\x07\x01\0" + b"\0" * 24, BROKEN, None, rule="archive-not-looked-into")
 case("x.cab", b"MSCF\0\0\0\0" + b"\0" * 32, BROKEN, None, rule="archive-not-looked-into")
 case("object.npy", npy("'|O'", EVIL), offset=130)
 case("object-field.npy", npy("[('a', '<f4'), ('b', 'O')]", EVIL))
+for n, descr in enumerate(("'object'", "('O', (1,))", "('O')", "u'O'", "'\\x4f'", "'' 'O'", "r'O'", "'obj' 'ect'")):
+    case(f"object-{n}.npy", npy(descr, OLD))                                  # all of them are objects to NumPy
+    case(f"object-{n}", npy(descr, OLD))
 case("object-cut.npy", npy("'|O'", HARMLESS[:-2]), BROKEN, None)
 case("object.npz", zip_of([("a.npy", npy("'<f4'", FLOATS[:4])), ("b.npy", npy("'|O'", EVIL))]), member="b.npy")
 case("numbers-cut.npy", npy("'<f8'", FLOATS[:4]), BROKEN, None)
