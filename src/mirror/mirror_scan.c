@@ -67,7 +67,8 @@ static int64_t elements(const struct ptm_tensor *tensor)
     return n;
 }
 
-/* {"float32":25557032,"int64":53}: elements, in the order in which dtypes are met. */
+/* {"float32":25557032,"int64":53}: elements, in the order in which dtypes are met. Of every tensor:
+ * tied weights, which parameters counts once, count as often as they are named. */
 static ptm_rc dtypes_json(const ptm_weights *weights, struct ptmi_buf *out, struct ptm_err *err)
 {
     int64_t counts[DTYPES_MAX] = {0};
@@ -173,18 +174,20 @@ static ptm_rc scan_file(void *arg, const char *path, const struct ptm_err *why, 
     return keep(scan, path + scan->dir_len + 1, content, (int64_t)st.st_size, &report, err);
 }
 
-ptm_rc ptmi_mirror_scan(ptmi_mirror *mirror, int64_t repo, const char *dir, const char *sha,
-                        int64_t objects, struct ptmi_scan_counts *out, struct ptm_err *err)
+ptm_rc ptmi_mirror_scan(ptmi_mirror *mirror, const struct ptmi_scan_what *what,
+                        struct ptmi_scan_counts *out, struct ptm_err *err)
 {
-    struct scan scan = {.mirror = mirror, .repo = repo, .dir_len = strlen(dir)};
-    struct ptmi_scan_row row = {.sha = sha, .objects = objects, .version = ptm_version()};
+    int64_t repo = what->repo;
+    struct scan scan = {.mirror = mirror, .repo = repo, .dir_len = strlen(what->dir)};
+    struct ptmi_scan_row row = {
+        .sha = what->sha, .objects = what->objects, .version = ptm_version()};
     bool done = false;
     PTM_TRY(ptmi_catalog_scanned(mirror->catalog, repo, &row, &done, err));
     if (done) return PTM_OK;
     /* Links of a clone may point anywhere: what they point to inside it is met by itself. */
     struct ptmi_walk walk = {.fn = scan_file, .arg = &scan, .skip_git = true, .no_links = true};
     PTM_TRY(ptmi_catalog_scan_begin(mirror->catalog, repo, err));
-    PTM_TRY(ptmi_walk(&walk, dir, err));
+    PTM_TRY(ptmi_walk(&walk, what->dir, err));
     row.files = scan.counts.files;
     row.bytes = scan.bytes;
     row.verdict = ptm_verdict_name(scan.worst);
