@@ -71,12 +71,19 @@ class _Handle:
         else:
             check(lib.ptm_weights_open(name, opts, out, err), err)
         self.pointer = ffi.gc(out[0], lib.ptm_weights_close)
+        self.url, self.pid = path.startswith(("http://", "https://")), os.getpid()
         self._storages: dict = {}
         self._copies: dict = {}
+
+    def check_process(self) -> None:
+        """A forked child has no thread that would fetch more of a URL: it would wait for ever."""
+        if self.url and self.pid != os.getpid():
+            raise Error("a checkpoint that another process opened from a URL: open it again in this one")
 
     def storage(self, number: int) -> tuple:
         """(buffer over its bytes, address, whether its elements are big-endian). The buffer keeps the file open."""
         if number not in self._storages:
+            self.check_process()
             out, err = ffi.new("void **"), new_err()
             check(lib.ptm_weights_storage_data(self.pointer, number, out, err), err)
             info = lib.ptm_weights_storage(self.pointer, number)
@@ -113,6 +120,7 @@ class _Handle:
     def read(self, tensor: Any) -> bytearray:
         """A tensor's values, contiguous, in this machine's byte order."""
         self.check_copy(tensor)
+        self.check_process()
         data, err = bytearray(tensor.nbytes), new_err()
         check(lib.ptm_weights_read(self.pointer, tensor, ffi.from_buffer(data) if data else ffi.NULL, len(data), err), err)
         return data

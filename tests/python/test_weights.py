@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -374,6 +375,27 @@ def test_open__a_url_by_ranges(monkeypatch):
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_open__a_url_of_another_process_is_refused():
+    stream = io.BytesIO()
+    torch.save({"here": torch.zeros(3), "later": torch.arange(500000)}, stream)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+        server.data, server.sent = stream.getvalue(), []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        file = weights.open(f"http://127.0.0.1:{server.server_port}/x.pth")
+        file["here"]
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # it waited for ever
+            try:
+                file["later"]
+            except weights.Error as error:
+                os._exit(0 if "another process" in str(error) and file["here"].sum() == 0 else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert file["later"][-1] == 499999
+        server.shutdown()
 
 
 def test_load__from_many_threads_and_after_fork(tmp_path):
