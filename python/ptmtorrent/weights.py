@@ -407,7 +407,7 @@ def convert(source: Union[str, os.PathLike], target: Union[str, os.PathLike], *,
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something a scan found. offset is in the member, or in the file where there is none; docs/formats/scan.md explains the rules."""
+    """Something a scan found. name is the class or function it is about ("global" in the command's JSON), or None; offset is in the member, or in the file where there is none; docs/formats/scan.md explains the rules."""
     severity: str
     rule: str
     message: str

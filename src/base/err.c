@@ -68,7 +68,8 @@ static PTM_PRINTF(2, 0) void format(char *raw, const char *fmt, va_list args)
     if (vsnprintf(raw, RAW_MAX, fmt, args) < 0) raw[0] = '\0';
 }
 
-ptm_rc (ptm_err_set)(struct ptm_err *err, ptm_rc rc, const char *fmt, ...)
+/* Names in parentheses: the analyzer's build has macros of them (tools/analyzer.h). */
+ptm_rc(ptm_err_set)(struct ptm_err *err, ptm_rc rc, const char *fmt, ...)
 {
     if (!err) return rc;
     char raw[RAW_MAX];
@@ -80,7 +81,7 @@ ptm_rc (ptm_err_set)(struct ptm_err *err, ptm_rc rc, const char *fmt, ...)
     return rc;
 }
 
-ptm_rc (ptm_err_sys)(struct ptm_err *err, int sys_errno, const char *fmt, ...)
+ptm_rc(ptm_err_sys)(struct ptm_err *err, int sys_errno, const char *fmt, ...)
 {
     ptm_rc rc = rc_of_errno(sys_errno);
     if (!err) return rc;
@@ -98,7 +99,7 @@ ptm_rc (ptm_err_sys)(struct ptm_err *err, int sys_errno, const char *fmt, ...)
     return rc;
 }
 
-ptm_rc (ptm_err_ctx)(struct ptm_err *err, ptm_rc rc, const char *fmt, ...)
+ptm_rc(ptm_err_ctx)(struct ptm_err *err, ptm_rc rc, const char *fmt, ...)
 {
     if (!err) return rc;
     char raw[RAW_MAX];

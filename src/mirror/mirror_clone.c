@@ -262,8 +262,13 @@ static ptm_rc scan_repo(struct job *job, const char *sha, const struct ptmi_lfs_
 {
     struct step *step = job->step;
     struct ptmi_scan_counts counts = {0};
-    PTM_TRY(ptmi_mirror_scan(step->mirror, job->repo, job->dir, sha,
-                             large->present + large->fetched, &counts, err));
+    struct ptmi_scan_what what = {
+        .repo = job->repo,
+        .dir = job->dir,
+        .sha = sha,
+        .objects = large->present + large->fetched,
+    };
+    PTM_TRY(ptmi_mirror_scan(step->mirror, &what, &counts, err));
     pthread_mutex_lock(&step->lock);
     step->report->scanned.files += counts.files;
     step->report->scanned.checkpoints += counts.checkpoints;

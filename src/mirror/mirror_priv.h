@@ -74,9 +74,14 @@ PTM_MUST_USE ptm_rc ptmi_mirror_describe(ptmi_mirror *mirror, const struct ptmi_
                                          struct ptm_err *err);
 /* mirror_scan.c: looks into the files of a clone, unless that was done for this commit and as many
  * large files at hand. */
-PTM_MUST_USE ptm_rc ptmi_mirror_scan(ptmi_mirror *mirror, int64_t repo, const char *dir,
-                                     const char *sha, int64_t objects, struct ptmi_scan_counts *out,
-                                     struct ptm_err *err);
+struct ptmi_scan_what {
+    int64_t repo;
+    const char *dir; /* of the clone */
+    const char *sha; /* its HEAD */
+    int64_t objects; /* large files at hand */
+};
+PTM_MUST_USE ptm_rc ptmi_mirror_scan(ptmi_mirror *mirror, const struct ptmi_scan_what *what,
+                                     struct ptmi_scan_counts *out, struct ptm_err *err);
 /* mirror_export.c */
 PTM_MUST_USE ptm_rc ptmi_mirror_export(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
                                        bool records, struct ptmi_report *out, struct ptm_err *err);
