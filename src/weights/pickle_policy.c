@@ -15,6 +15,8 @@
 static const char INTERNALS[] = "reaches into the insides of an object or module";
 static const char MODULE[] = "gets at a module that another one imported";
 static const char UNLISTED[] = "is on no list: what it does is not known";
+/* Of joblib's modules the rest is denied; this one every joblib file with an array has. */
+static const char RAW[] = "is an array of joblib, whose bytes stand in the middle of the pickle";
 static const char OTHERWISE[] = "is used otherwise than checkpoints use it";
 
 /* Modules that others import under their own name, so that ("logging", "os") is os. */
@@ -118,6 +120,8 @@ ptmi_trust ptmi_policy_global(const char *module, const char *name, unsigned use
         if (uses & ~allowed) return told(PTMI_UNKNOWN, OTHERWISE, out_why);
         return told(PTMI_TRUSTED, "is what checkpoints are made of", out_why);
     }
+    if (ptmi_str_eq(module, "joblib.numpy_pickle") && ptmi_str_eq(name, "NumpyArrayWrapper"))
+        return told(PTMI_UNKNOWN, RAW, out_why);
     const char *why = denied(module, name);
     return why ? told(PTMI_DANGEROUS, why, out_why) : told(PTMI_UNKNOWN, UNLISTED, out_why);
 }

@@ -206,6 +206,9 @@ for n, (descr, fields, flags) in enumerate(((b"O8", b"NN", 0), (b"object", b"NN"
                                             (b"V8", FIELDS, 0))):
     case(f"dtype-flags-{n}.pkl", pickle(scalar(descr, fields, flags), 3), ODD, None, rule="pickle-call")
 
+case("joblib-array.joblib", pickle(b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b" + b"\x07\xff"), ("unreadable",), "joblib.numpy_pickle.NumpyArrayWrapper")
+case("joblib-load.pkl", pickle(call(b"joblib.numpy_pickle", b"load")), asks="joblib.numpy_pickle.load")
+
 # --- what cannot be read to its end ---
 
 case("keyerror.pkl", pickle(call() + b"h\x63"), rule="pickle-broken")                                 # keyerror-exploit
