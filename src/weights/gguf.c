@@ -22,7 +22,7 @@
 
 #include "../base/limits.h"
 #include "../base/str.h"
-#include "table_text.h"
+#include "meta_text.h"
 #include "weights_priv.h"
 
 #define MAX_DIMS 4
@@ -201,7 +201,7 @@ static ptm_rc put_json_string(struct gguf *gguf, struct ptmi_buf *text, struct p
     uint64_t len = 0;
     PTM_TRY(take_string(gguf, &bytes, &len, err));
     PTM_AUTO(ptmi_buf_clear) struct ptmi_buf clean = PTMI_BUF(MAX_TEXT_SHOWN);
-    PTM_TRY(ptmi_table_text(&clean, bytes, len, err));
+    PTM_TRY(ptmi_meta_text(&clean, bytes, len, err));
     return ptmi_buf_json_str(text, clean.data ? clean.data : "", err);
 }
 
@@ -321,7 +321,7 @@ static ptm_rc take_property(struct gguf *gguf, struct ptm_err *err)
     PTM_AUTO(ptmi_buf_clear) struct ptmi_buf key = PTMI_BUF(3 * MAX_KEY);
     PTM_TRY(take_string(gguf, &bytes, &len, err));
     if (len > MAX_KEY) return bad(gguf, begins, err, "a key of more than 65,535 bytes");
-    PTM_TRY(ptmi_table_text(&key, bytes, len, err));
+    PTM_TRY(ptmi_meta_text(&key, bytes, len, err));
     PTM_TRY(ptmi_cursor_u32(&gguf->at, &type, err));
     PTM_TRY(check_type(gguf, type, err));
     uint64_t value_at = gguf->at.pos;

@@ -22,7 +22,7 @@
 
 #include "../base/str.h"
 #include "onnx_priv.h"
-#include "table_text.h"
+#include "meta_text.h"
 
 #define MAX_NAME (64u << 10)
 /* All opset_imports, as JSON. */
@@ -46,7 +46,7 @@ PTM_MUST_USE static ptm_rc text_of(const struct ptmi_wire *wire,
     ptmi_buf_reset(out);
     PTM_TRY(ptmi_wire_bytes(wire, field, &bytes, err));
     PTM_TRY(ptmi_buf_puts(out, "", err));
-    return ptmi_table_text(out, bytes, field->len, err);
+    return ptmi_meta_text(out, bytes, field->len, err);
 }
 
 /* --- attributes --- */

@@ -16,7 +16,7 @@
 
 #include "../base/str.h"
 #include "onnx_priv.h"
-#include "table_text.h"
+#include "meta_text.h"
 
 /* A name, with those of the graphs and nodes around it. */
 #define MAX_NAME (64u << 10)
@@ -257,7 +257,7 @@ static ptm_rc full_name(const struct ptmi_onnx *onnx, const char *prefix, const 
     if (rc == PTM_OK && name) rc = ptmi_buf_puts(out, name, err);
     if (rc == PTM_OK && !name) {
         PTM_TRY(ptmi_source_at(onnx->source, own->pos, own->len, &bytes, err));
-        rc = ptmi_table_text(out, bytes, own->len, err);
+        rc = ptmi_meta_text(out, bytes, own->len, err);
     }
     if (rc == PTM_OK && out->len == 0) rc = ptmi_buf_puts(out, "unnamed", err);
     return rc;

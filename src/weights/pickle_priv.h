@@ -166,7 +166,7 @@ static inline bool ptmi_pkm_hashable(const struct ptmi_pk *node)
     }
 }
 
-/* --- pickle_fill.c: lists, dicts and sets, and what fills them --- */
+/* --- pickle_containers.c: lists, dicts and sets, and what fills them --- */
 PTM_MUST_USE ptm_rc ptmi_pkm_list(struct ptmi_pkm *m);
 PTM_MUST_USE ptm_rc ptmi_pkm_dict(struct ptmi_pkm *m);
 PTM_MUST_USE ptm_rc ptmi_pkm_frozenset(struct ptmi_pkm *m);

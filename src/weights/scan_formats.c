@@ -39,13 +39,54 @@ ptm_rc ptmi_scan_whole(struct ptmi_scan *scan, struct ptmi_scan_item *item, stru
 
 /* --- code in them --- */
 
-static ptm_rc tell_lambda(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptm_err *err)
+static const uint8_t *find(const struct ptmi_scan_item *item, const char *text)
 {
-    static const char lambda[] = "\"Lambda\"", key[] = "\"class_name\"";
-    const uint8_t *at = memmem(item->data, (size_t)item->size, lambda, sizeof lambda - 1);
-    if (!at || !memmem(item->data, (size_t)item->size, key, sizeof key - 1)) return PTM_OK;
-    return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "keras-lambda", at - item->data, err,
-                           "a Lambda layer of Keras: Python code that runs when the model is used");
+    return memmem(item->data, (size_t)item->size, text, strlen(text));
+}
+
+/* Of JSON: a letter of ASCII as an escape, which no writer makes of one. */
+static const uint8_t *find_hidden_letter(const struct ptmi_scan_item *item)
+{
+    const uint8_t *end = item->data + item->size, *at = find(item, "\\u00");
+    while (at && end - at >= 6) {
+        if (at[4] >= '4' && at[4] <= '7') return at;
+        at = memmem(at + 1, (size_t)(end - at - 1), "\\u00", 4);
+    }
+    return NULL;
+}
+
+/* The first value of a key "module" that is none of Keras' own. */
+static const uint8_t *find_foreign_module(const struct ptmi_scan_item *item)
+{
+    static const char key[] = "\"module\"";
+    const uint8_t *end = item->data + item->size, *at = find(item, key);
+    while (at) {
+        at += sizeof key - 1;
+        while (at < end && (*at == ' ' || *at == ':')) at++;
+        size_t left = (size_t)(end - at);
+        bool own = left < 9 || *at != '"' || memcmp(at + 1, "keras", 5) == 0 ||
+                   memcmp(at + 1, "builtins", 8) == 0;
+        if (!own) return at;
+        at = memmem(at, left, key, sizeof key - 1);
+    }
+    return NULL;
+}
+
+/* Names of classes in a configuration decide what Keras imports and makes. */
+static ptm_rc tell_keras(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptm_err *err)
+{
+    const uint8_t *at = find(item, "\"Lambda\"");
+    if (!find(item, "\"class_name\"")) return PTM_OK;
+    if (!at) at = find_hidden_letter(item);
+    if (at)
+        PTM_TRY(ptmi_scan_found(
+            scan, item, PTM_SUSPICIOUS, "keras-lambda", at - item->data, err,
+            "a Lambda layer of Keras, or a name that may hide one: Python code that runs when the "
+            "model is used"));
+    at = find(item, "\"registered_name\"") ? find_foreign_module(item) : NULL;
+    if (!at) return PTM_OK;
+    return ptmi_scan_found(scan, item, PTM_SUSPICIOUS, "keras-module", at - item->data, err,
+                           "a configuration of Keras that wants a module which is none of Keras'");
 }
 
 /* NodeDef.op is field 2: a length and the name. */
@@ -173,13 +214,13 @@ static ptm_rc by_reader(struct ptmi_scan *scan, struct ptmi_scan_item *item, str
 ptm_rc ptmi_scan_format(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptm_err *err)
 {
     uint64_t next = 0;
-    if (is_json(item)) PTM_TRY(tell_lambda(scan, item, err));
+    if (is_json(item)) PTM_TRY(tell_keras(scan, item, err));
     if (item->size >= 6 && memcmp(item->data, "\x93NUMPY", 6) == 0)
         return scan_npy(scan, item, err);
     if (item->size >= 3 && memcmp(item->data, "\x08\x01\x12", 3) == 0)
         PTM_TRY(tell_file_ops(scan, item, err));
     if (is_hdf5(item)) {
-        PTM_TRY(tell_lambda(scan, item, err));
+        PTM_TRY(tell_keras(scan, item, err));
         item->format = "hdf5";
     } else if (!item->format && item->place == PTMI_SCAN_FILE) {
         PTM_TRY(by_reader(scan, item, err));

@@ -5,7 +5,7 @@
  *   torch_objects.c   the two entry points: values first, then the list of tensors
  *   torch_values.c    a node becomes a value; containers are filled from a queue, never recursively
  *   torch_dict.c      keys given twice
- *   torch_known.c     the table of known callees, and those that make plain values
+ *   torch_callees.c     the table of known callees, and those that make plain values
  *   torch_storage_id.c  what the persistent id of a storage says
  *   torch_args.c      arguments: integers, sizes, dtypes, storages, tensors, each checked
  *   torch_rebuild.c   rebuild functions of strided tensors
@@ -113,7 +113,7 @@ PTM_MUST_USE ptm_rc ptmi_made_tensor(struct ptmi_objects *o, const struct ptmi_c
 PTM_MUST_USE ptm_rc ptmi_made_unite_keys(struct ptmi_objects *o, struct ptmi_made *made,
                                          const struct ptm_value **items, struct ptm_err *err);
 
-/* --- torch_known.c --- */
+/* --- torch_callees.c --- */
 
 const struct ptmi_known *ptmi_known_find(const char *module, const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torch_known.c - the callees whose meaning is known, and those of them that make plain values:
+ * torch_callees.c - the callees whose meaning is known, and those of them that make plain values:
  * collections, sets, bytes, numbers, and the wrappers that only hand on what they are given. How a
  * callee that runs nothing is called wrongly does not matter: it becomes an object that was never
  * made.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* table_text.c - texts of binary tables made fit for C strings, JSON and terminals' eyes. */
-#include "table_text.h"
+/* meta_text.c - texts of binary tables made fit for C strings, JSON and terminals' eyes. */
+#include "meta_text.h"
 
 #include <string.h>
 
@@ -20,7 +20,7 @@ static size_t good_prefix(const uint8_t *bytes, size_t len)
     return at;
 }
 
-ptm_rc ptmi_table_text(struct ptmi_buf *buf, const uint8_t *bytes, size_t len, struct ptm_err *err)
+ptm_rc ptmi_meta_text(struct ptmi_buf *buf, const uint8_t *bytes, size_t len, struct ptm_err *err)
 {
     for (size_t at = 0; at < len;) {
         size_t good = good_prefix(bytes + at, len - at);
@@ -41,6 +41,6 @@ ptm_rc ptmi_table_meta(struct ptm_weights *weights, const char *key, const uint8
     if (len > PTM_LIMIT_META)
         PTM_TRY(ptmi_buf_printf(&text, err, "{\"type\":\"string\",\"bytes\":%zu}", len));
     else
-        PTM_TRY(ptmi_table_text(&text, bytes, len, err));
+        PTM_TRY(ptmi_meta_text(&text, bytes, len, err));
     return ptmi_weights_add_meta(weights, key, text.data ? text.data : "", err);
 }
