@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pickle_containers.c - lists, dicts and sets, and the opcodes that put things into objects. What they do
- * depends on the object: CPython calls its extend(), append(), add() or __setitem__(), which lists,
- * dicts, sets and bytearrays have in part, and which a symbol may have.
+ * pickle_containers.c - lists, dicts and sets, and the opcodes that put things into objects. What
+ * they do depends on the object: CPython calls its extend(), append(), add() or __setitem__(),
+ * which lists, dicts, sets and bytearrays have in part, and which a symbol may have.
  */
 #include "pickle_priv.h"
 
