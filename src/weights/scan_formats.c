@@ -44,12 +44,27 @@ static const uint8_t *find(const struct ptmi_scan_item *item, const char *text)
     return memmem(item->data, (size_t)item->size, text, strlen(text));
 }
 
-/* Of JSON: a letter of ASCII as an escape, which no writer makes of one. */
+/* Is the backslash at at the first of an escape, not the second of one? */
+static bool begins_escape(const struct ptmi_scan_item *item, const uint8_t *at)
+{
+    size_t before = 0;
+    while (at - before > item->data && at[-1 - (ptrdiff_t)before] == '\\') before++;
+    return before % 2 == 0;
+}
+
+/* Of JSON: a letter of ASCII or '_' as an escape, which no writer makes of one. */
 static const uint8_t *find_hidden_letter(const struct ptmi_scan_item *item)
 {
+    static const char first[] = "4567", second[] = "0123456789abcdefABCDEF";
     const uint8_t *end = item->data + item->size, *at = find(item, "\\u00");
     while (at && end - at >= 6) {
-        if (at[4] >= '4' && at[4] <= '7') return at;
+        const char *high = memchr(first, at[4], 4), *low = memchr(second, at[5], 22);
+        if (high && low) {
+            long digit = low - second < 16 ? low - second : low - second - 6;
+            long c = (high - first + 4) * 16 + digit, letter = c | 0x20;
+            if ((c == '_' || (letter >= 'a' && letter <= 'z')) && begins_escape(item, at))
+                return at;
+        }
         at = memmem(at + 1, (size_t)(end - at - 1), "\\u00", 4);
     }
     return NULL;
@@ -75,9 +90,10 @@ static const uint8_t *find_foreign_module(const struct ptmi_scan_item *item)
 /* Names of classes in a configuration decide what Keras imports and makes. */
 static ptm_rc tell_keras(struct ptmi_scan *scan, struct ptmi_scan_item *item, struct ptm_err *err)
 {
-    const uint8_t *at = find(item, "\"Lambda\"");
-    if (!find(item, "\"class_name\"")) return PTM_OK;
-    if (!at) at = find_hidden_letter(item);
+    const uint8_t *at = find_hidden_letter(item);
+    bool keras = at || find(item, "\"class_name\"");
+    if (!at) at = find(item, "\"Lambda\"");
+    if (!keras) return PTM_OK;
     if (at)
         PTM_TRY(ptmi_scan_found(
             scan, item, PTM_SUSPICIOUS, "keras-lambda", at - item->data, err,

@@ -525,7 +525,7 @@ case("pickle.safetensors", EVIL)
 case("lambda.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"class_name": "Lambda", "config": {}}'),
                              ("model.weights.h5", b"\x89HDF\r\n\x1a\n")]),
      ODD, None, rule="keras-lambda")
-case("lambda-escaped.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"class_name": "L\\u0061mbda"}'), ("model.weights.h5", b"\x89HDF\r\n\x1a\n")]),
+case("lambda-escaped.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"class\\u005Fname": "Lambda"}'), ("model.weights.h5", b"\x89HDF\r\n\x1a\n")]),
      ODD, None, rule="keras-lambda")
 case("module.keras", zip_of([("metadata.json", b"{}"), ("config.json", b'{"module": "os", "class_name": "function", "registered_name": "system"}')]), ODD,
      None, rule="keras-module")
@@ -547,7 +547,7 @@ BENIGN.update({
     "arrays.npz": zip_of([("a.npy", npy("'<f4'", FLOATS, "(4,)"))]), "tensors.safetensors": safetensors(),
     "x.gguf": gguf(), "x.onnx": onnx(),
     "packed.pkl.gz": gzip.compress(HARMLESS),
-    "config-of-keras.json": b'{"module": "keras.layers", "class_name": "Dense", "config": {"name": "caf\\u00e9"}, "registered_name": null}\n',
+    "config-of-keras.json": b'{"module": "keras.layers", "class_name": "Dense", "config": {"name": "caf\\u00e9 \\u007f \\\\u0061"}, "registered_name": null}\n',
     "README.md": b"# A model\n\nIt was trained on `data.pkl`; load it with torch.load.\n", "config.json": b'{"hidden_size": 768}\n',
     "train.py": b"import os\nimport pickle\n\nclass Net:\n    pass\n", "class.py": b"class Net:\n    def f(self):\n        return 1\n",
     "requirements.txt": b"certifi\nchardet\nnumpy\ntorch\n", "labels.txt": b"cat\ndog\nbird\nRabbit\n",
