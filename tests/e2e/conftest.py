@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "httpd"))
 import sample_hubs  # noqa: E402
+
+# Where the tests were started in the background, SIGINT is ignored, and what they start would inherit that: Ctrl-C could not be tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PTM = os.environ.get("PTM", str(ROOT / "build/check/src/cli/ptm"))
 

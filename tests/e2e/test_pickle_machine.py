@@ -35,7 +35,8 @@ BUILD = pathlib.Path(os.environ.get("PTM_BUILD", pathlib.Path(__file__).resolve(
 TOOL = BUILD / "tests/e2e/tool_pickle"
 COUNT = int(os.environ.get("PTM_PICKLES", "10000" if "ASAN_OPTIONS" in os.environ else "100000"))
 BATCH = 1000
-# CPython allocates an array up to the largest index of a PUT: it fails early instead.
+# CPython allocates an array up to the largest index of a PUT: it fails early instead. Beyond what this process has already, which is much
+# where other tests have imported torch.
 MEMORY = 1 << 30
 EXTENSION = ("ptm_no_such_module", "extension")
 
@@ -547,7 +548,8 @@ def compare(job):
     seed, count = job
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the C unpickler prints about bytearrays it was stopped in
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    mapped_already = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped_already + MEMORY, resource.RLIM_INFINITY))
     stats, wrong = collections.Counter(), []
     source = pickles(seed, count)
     while batch := list(itertools.islice(source, BATCH)):
