@@ -109,7 +109,8 @@ ptm_rc ptmi_mirror_plan(ptmi_mirror *mirror, const struct ptmi_hub_ops *hub,
     return ptm_err_set(
         err, PTM_ENOSPC,
         "%s: the listing tells of %s to fetch, %s are free and %s are to stay free; choose less "
-        "(--top, --filter, --max-size, --large none), use another --root, or go on with --yes",
+        "(--top, --filter, --max-size, --large none), lower --keep-free, use another --root, or go "
+        "on with --yes",
         hub->name, ptmi_str_human_size(bytes, need), ptmi_str_human_size(free_bytes, have),
         ptmi_str_human_size(opts->keep_free, keep));
 }
