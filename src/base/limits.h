@@ -56,6 +56,14 @@
 #ifndef PTM_LIMIT_PAGE
 #define PTM_LIMIT_PAGE (32u << 20)
 #endif
+/* An archive of a repository, unpacked: files of a repository on GitHub are at most 100 MB each, and
+ * its archives about 2 GB. */
+#ifndef PTM_LIMIT_EXTRACT_BYTES
+#define PTM_LIMIT_EXTRACT_BYTES ((int64_t)8 << 30)
+#endif
+#ifndef PTM_LIMIT_EXTRACT_ENTRIES
+#define PTM_LIMIT_EXTRACT_ENTRIES 200000
+#endif
 /* A Git LFS pointer: the specification says less than 1,024 bytes. */
 #ifndef PTM_LIMIT_POINTER
 #define PTM_LIMIT_POINTER 1024

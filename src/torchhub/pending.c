@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* pending.c - what is declared and not built yet says so. Goes away piece by piece: weak, so that
+ * the real one wins. */
+#include "torchhub_priv.h"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+__attribute__((weak)) ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
+                                                const struct ptm_torchhub_fetch_opts *opts,
+                                                struct ptm_torchhub_repo *out, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_fetch: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_trusted(ptm_torchhub *hub, const char *repo, bool *out,
+                                                  struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trusted: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_trust(ptm_torchhub *hub, const char *repo,
+                                                struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trust: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_distrust(ptm_torchhub *hub, const char *repo,
+                                                   struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_distrust: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_trust_each(ptm_torchhub *hub,
+                                                     ptm_rc (*fn)(void *arg, const char *line,
+                                                                  struct ptm_err *err),
+                                                     void *arg, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trust_each: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_cache_each(ptm_torchhub *hub, ptm_torchhub_cached_fn fn,
+                                                     void *arg, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_each: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_cache_verify(ptm_torchhub *hub, ptm_torchhub_cached_fn fn,
+                                                       void *arg, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_verify: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_cache_remove(ptm_torchhub *hub, const char *path,
+                                                       struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_remove: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_cache_prune(ptm_torchhub *hub, int days, bool dry_run,
+                                                      ptm_torchhub_cached_fn fn, void *arg,
+                                                      struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_prune: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_hubconf_open(const char *dir, ptm_hubconf **out,
+                                              struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_hubconf_open: not built yet");
+}
+
+__attribute__((weak)) void ptm_hubconf_close(ptm_hubconf *hubconf)
+{
+}
+
+__attribute__((weak)) const struct ptm_hub_entry *ptm_hubconf_entry(const ptm_hubconf *hubconf,
+                                                                    size_t i)
+{
+    return 0;
+}
+
+__attribute__((weak)) const struct ptm_hub_entry *ptm_hubconf_find(const ptm_hubconf *hubconf,
+                                                                   const char *name)
+{
+    return 0;
+}
+
+__attribute__((weak)) const char *ptm_hubconf_dependency(const ptm_hubconf *hubconf, size_t i,
+                                                         bool *out_sure)
+{
+    return 0;
+}
+
+__attribute__((weak)) const char *ptm_hubconf_doc(const ptm_hubconf *hubconf)
+{
+    return 0;
+}
+
+__attribute__((weak)) int ptm_hubconf_damage(const ptm_hubconf *hubconf)
+{
+    return 0;
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo, bool local,
+                                               const struct ptm_torchhub_fetch_opts *opts,
+                                               ptm_hubconf **out, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_list: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_help(ptm_torchhub *hub, const char *repo, bool local,
+                                               const char *entry,
+                                               const struct ptm_torchhub_fetch_opts *opts,
+                                               char **out, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_help: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_check(ptm_torchhub *hub, const char *dir, bool online,
+                                                ptm_torchhub_advice_fn fn, void *arg,
+                                                struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_check: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_init(const char *dir, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_init: not built yet");
+}
+
+__attribute__((weak)) ptm_rc
+ptm_torchhub_download_url_to_file(ptm_torchhub *hub, const char *url, const char *dst,
+                                  const struct ptm_torchhub_download_opts *opts,
+                                  char out_sha256[65], struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_download_url_to_file: not built yet");
+}
+
+__attribute__((weak)) bool ptm_torchhub_hash_prefix(const char *file_name, char out[65])
+{
+    return 0;
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
+                                                  const struct ptm_torchhub_weights_opts *opts,
+                                                  char **out_path, bool *out_hash_checked,
+                                                  struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_weights: not built yet");
+}
+
+__attribute__((weak)) ptm_rc
+ptm_torchhub_load_state_dict_from_url(ptm_torchhub *hub, const char *url,
+                                      const struct ptm_torchhub_weights_opts *opts,
+                                      ptm_weights **out, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED,
+                       "ptm_torchhub_load_state_dict_from_url: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_load(ptm_torchhub *hub, const char *repo,
+                                               const char *entry,
+                                               const struct ptm_torchhub_load_opts *opts,
+                                               const char *out_dir, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_load: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptm_torchhub_run_list(ptm_torchhub *hub, const char *repo,
+                                                   const struct ptm_torchhub_load_opts *opts,
+                                                   char **out, struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_run_list: not built yet");
+}
