@@ -56,8 +56,8 @@
 #ifndef PTM_LIMIT_PAGE
 #define PTM_LIMIT_PAGE (32u << 20)
 #endif
-/* An archive of a repository, unpacked: files of a repository on GitHub are at most 100 MB each, and
- * its archives about 2 GB. */
+/* An archive of a repository, unpacked: files of a repository on GitHub are at most 100 MB each,
+ * and its archives about 2 GB. */
 #ifndef PTM_LIMIT_EXTRACT_BYTES
 #define PTM_LIMIT_EXTRACT_BYTES ((int64_t)8 << 30)
 #endif
