@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""`python -m ptmtorrent.modelhub` harvests that hub into ./data, as the module of this name did in the reference: `ptm run modelhub`."""
+from ._command import run_hub
+
+if __name__ == "__main__":
+    run_hub("modelhub")
