@@ -64,6 +64,11 @@
 #ifndef PTM_LIMIT_EXTRACT_ENTRIES
 #define PTM_LIMIT_EXTRACT_ENTRIES 200000
 #endif
+/* Its directory, which is read whole: an entry takes 55 bytes and its path, Linux has 90,000 in 10
+ * MB. */
+#ifndef PTM_LIMIT_EXTRACT_DIRECTORY
+#define PTM_LIMIT_EXTRACT_DIRECTORY (64u << 20)
+#endif
 /* A Git LFS pointer: the specification says less than 1,024 bytes. */
 #ifndef PTM_LIMIT_POINTER
 #define PTM_LIMIT_POINTER 1024

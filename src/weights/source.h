@@ -20,6 +20,7 @@
 #include <ptm/net.h>
 
 #include "../base/auto.h"
+#include "../base/bytes.h"
 
 typedef struct ptmi_source ptmi_source; /* counted: every holder has a reference of its own */
 
@@ -98,32 +99,6 @@ static inline uint64_t ptmi_cursor_left(const struct ptmi_cursor *cursor)
 PTM_MUST_USE ptm_rc ptmi_cursor_load(struct ptmi_cursor *cursor, uint64_t len, const uint8_t **out,
                                      struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_cursor_skip(struct ptmi_cursor *cursor, uint64_t len, struct ptm_err *err);
-
-/* Integers at p, which need not be aligned. */
-static inline uint16_t ptmi_le16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-static inline uint32_t ptmi_le32(const uint8_t *p)
-{
-    return (uint32_t)ptmi_le16(p) | (uint32_t)ptmi_le16(p + 2) << 16;
-}
-static inline uint64_t ptmi_le64(const uint8_t *p)
-{
-    return (uint64_t)ptmi_le32(p) | (uint64_t)ptmi_le32(p + 4) << 32;
-}
-static inline uint16_t ptmi_be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-static inline uint32_t ptmi_be32(const uint8_t *p)
-{
-    return (uint32_t)ptmi_be16(p) << 16 | (uint32_t)ptmi_be16(p + 2);
-}
-static inline uint64_t ptmi_be64(const uint8_t *p)
-{
-    return (uint64_t)ptmi_be32(p) << 32 | (uint64_t)ptmi_be32(p + 4);
-}
 
 /* The next len bytes; the cursor moves past them. PTM_EFORMAT names the byte. */
 PTM_MUST_USE static inline ptm_rc ptmi_cursor_take(struct ptmi_cursor *cursor, uint64_t len,
