@@ -394,19 +394,32 @@ static ptm_rc format_of(struct ptm_weights *weights, ptmi_source *source, const 
     probe.head_len = probe.size < 4096 ? (size_t)probe.size : 4096;
     PTM_TRY(ptmi_source_at(source, 0, probe.head_len, &probe.head, err));
     *out = ptmi_weight_format_probe(&probe);
-    if (*out && !ptmi_zip_is(probe.head, probe.head_len)) return PTM_OK;
+    if (*out && !weights->in_zip) return PTM_OK;
     return ptm_err_set(err, PTM_EUNSUPPORTED, "%s: a zip file whose only member is no checkpoint",
                        weights->path);
 }
 
-static ptm_rc open_only(struct ptm_weights *weights, struct ptmi_zip *zip, struct ptm_err *err)
+/* The one member that is no folder; NULL when there are none or several. */
+static struct ptmi_zip_member *only_file(const struct ptmi_zip *zip)
+{
+    struct ptmi_zip_member *only = NULL;
+    for (size_t i = 0; i < zip->n_members; i++) {
+        if (zip->members[i].is_dir) continue;
+        if (only) return NULL;
+        only = &zip->members[i];
+    }
+    return only;
+}
+
+static ptm_rc open_only(struct ptm_weights *weights, struct ptmi_zip *zip,
+                        struct ptmi_zip_member *member, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_source_unrefp) ptmi_source *source = NULL;
     const struct ptmi_weight_format *format = NULL;
-    struct ptmi_zip_member *member = &zip->members[0];
     PTM_TRY(open_member(zip, member, PTM_LIMIT_INFLATED, &source, err));
     PTM_TRY(format_of(weights, source, member->name, &format, err));
     weights->format = format->name;
+    weights->in_zip = true;
     PTM_TRY(ptmi_weights_add_meta(weights, "zip_member", member->name, err));
     return format->open(weights, source, err);
 }
@@ -420,7 +433,8 @@ static ptm_rc open_other(struct ptm_weights *weights, struct ptmi_zip *zip, stru
         weights->format = ptmi_format_npz.name;
         return ptmi_format_npz.open(weights, zip->source, err);
     }
-    if (zip->n_members == 1) return open_only(weights, zip, err);
+    struct ptmi_zip_member *only = only_file(zip);
+    if (only) return open_only(weights, zip, only, err);
     return ptm_err_set(err, PTM_EUNSUPPORTED,
                        "%s: a zip file without data.pkl in a folder: no checkpoint of torch",
                        weights->path);

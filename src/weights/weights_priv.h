@@ -88,6 +88,7 @@ struct ptm_weights {
     uint64_t nested_bytes; /* of such streams so far, all taken together */
     uint64_t n_values;     /* values made of pickles, and references between them */
     unsigned nested;       /* streams inside streams that are being read now (torch_objects.h) */
+    bool in_zip;           /* what is read now is the only file of a zip: once, not again inside */
     void *format_state;    /* of the format, freed by format_free at close */
     void (*format_free)(void *state);
     pthread_mutex_t lock; /* over lazily made storages */

@@ -315,6 +315,22 @@ static void test_weights_pt_zip__opens_the_checkpoint_it_wraps(void **state)
     assert_refused(&again.out, PTM_EUNSUPPORTED, "no checkpoint");
 }
 
+/* What people make who zip a folder with one checkpoint of today in it. */
+static void test_weights_pt_zip__opens_a_zipped_folder(void **state)
+{
+    struct made_zip inner = {0}, outer = {.deflate = true};
+    (void)state;
+    zip_checkpoint(&inner);
+    zip_add_text(&outer, "weights/", "");
+    zip_add_bytes(&outer, "weights/new.pth", &inner.out);
+    zip_end(&outer);
+    ptm_weights *weights = must_open(&outer.out);
+    assert_string_equal(ptm_weights_format(weights), "pytorch-zip");
+    assert_string_equal(meta_of(weights, "zip_member"), "weights/new.pth");
+    assert_four(weights, "w");
+    ptm_weights_close(weights);
+}
+
 static void test_weights_pt_zip__says_what_is_none(void **state)
 {
     struct made_zip empty = {0}, other = {0}, bare = {0};
@@ -380,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_weights_pt_zip__refuses_two_objects_and_data_after_one),
         cmocka_unit_test(test_weights_pt_zip__reads_torchscript),
         cmocka_unit_test(test_weights_pt_zip__opens_the_checkpoint_it_wraps),
+        cmocka_unit_test(test_weights_pt_zip__opens_a_zipped_folder),
         cmocka_unit_test(test_weights_pt_zip__says_what_is_none),
         cmocka_unit_test(test_weights_pt_zip__refuses_every_truncation),
         cmocka_unit_test(test_weights_pt_zip__survives_every_flipped_byte),
