@@ -15,7 +15,7 @@
 #include "../base/fs.h"
 #include "../base/limits.h"
 #include "../base/str.h"
-#include "suggest.h"
+#include "../base/suggest.h"
 
 struct parser {
     const char *path;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "../base/str.h"
+#include "../base/suggest.h"
 #include "opts.h"
-#include "suggest.h"
 
 /* getopt_long's val of an option: beyond every character. */
 #define VAL(id) (256 + (id))

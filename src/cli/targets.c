@@ -7,9 +7,9 @@
 
 #include "../base/auto.h"
 #include "../base/str.h"
+#include "../base/suggest.h"
 #include "../base/url.h"
 #include "harvest.h"
-#include "suggest.h"
 
 /* Ten million names of a line each are about this much. */
 #define LIST_FILE_MAX (1u << 30)

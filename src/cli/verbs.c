@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "../base/str.h"
+#include "../base/suggest.h"
 #include "opts.h"
-#include "suggest.h"
 
 enum {
     EVERY = PTMI_GROUP_EVERY,

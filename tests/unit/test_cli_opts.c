@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/suggest.h"
 #include "cli/opts.h"
-#include "cli/suggest.h"
 
 #define GROUPS                                                                                   \
     (PTMI_GROUP_EVERY | PTMI_GROUP_ROOT | PTMI_GROUP_HUBS | PTMI_GROUP_NET | PTMI_GROUP_SELECT | \
