@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* suggest.c - edit distance (optimal string alignment) for short words: verbs, hubs, entry points. */
+/* suggest.c - edit distance (optimal string alignment) for short words: verbs, hubs, .. */
 #include "suggest.h"
 
 #include <stdint.h>
