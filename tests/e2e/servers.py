@@ -158,11 +158,14 @@ class Forge:
         lack = missing()
         if lack:
             pytest.skip(f"not installed: {lack}")
+        self.prepare(folder)
+
+    def prepare(self, folder):
         self.dir = pathlib.Path(folder)
         (self.dir / "repos").mkdir(parents=True)
         self.work = self.dir / "work"
         self.storage = self.dir / "lfs"
-        self.port, self.lfs_port = free_port(), free_port()
+        self.port, self.lfs_port, self.lfs = free_port(), free_port(), True
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.dir), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
                     "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A",
                     "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -170,20 +173,23 @@ class Forge:
 
     def __enter__(self):
         backend = subprocess.run(["git", "--exec-path"], text=True, stdout=subprocess.PIPE, check=True).stdout.strip() + "/git-http-backend"
-        (self.dir / "git.conf").write_text(GIT_CONF.format(dir=self.dir, backend=backend))
-        (self.dir / "users").write_text(f"hf:{{PLAIN}}{TOKEN}\n")
-        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, port=self.port, lfs_port=self.lfs_port, token=TOKEN,
-                                                          user="user root;" if os.getuid() == 0 else ""))
+        self.configure(backend)
         try:
             self.start([find("fcgiwrap"), "-c", "4", "-s", f"unix:{self.dir}/fcgi.sock"])
-            lfs = self.start([giftless_python(), "-c", GIFTLESS, str(self.storage), str(self.lfs_port)])
             web = self.start([find("nginx"), "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"), "-e", f"{self.dir}/nginx-error.log"])
-            wait_for(self.lfs_port, lfs)
+            if self.lfs:
+                wait_for(self.lfs_port, self.start([giftless_python(), "-c", GIFTLESS, str(self.storage), str(self.lfs_port)]))
             wait_for(self.port, web)
         except BaseException:
             self.close()
             raise
         return self
+
+    def configure(self, backend):
+        (self.dir / "git.conf").write_text(GIT_CONF.format(dir=self.dir, backend=backend))
+        (self.dir / "users").write_text(f"hf:{{PLAIN}}{TOKEN}\n")
+        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, port=self.port, lfs_port=self.lfs_port, token=TOKEN,
+                                                          user="user root;" if os.getuid() == 0 else ""))
 
     def start(self, args):
         log = open(self.dir / "servers.log", "ab")
@@ -195,7 +201,8 @@ class Forge:
     def close(self):
         """Ends whole process groups: fcgiwrap's children outlive a SIGTERM to their parent."""
         for process in self.processes:
-            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         for process in self.processes:
             try:
                 process.wait(10)
