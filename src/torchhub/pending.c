@@ -127,36 +127,6 @@ __attribute__((weak)) ptm_rc ptm_torchhub_init(const char *dir, struct ptm_err *
     return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_init: not built yet");
 }
 
-__attribute__((weak)) ptm_rc
-ptm_torchhub_download_url_to_file(ptm_torchhub *hub, const char *url, const char *dst,
-                                  const struct ptm_torchhub_download_opts *opts,
-                                  char out_sha256[65], struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_download_url_to_file: not built yet");
-}
-
-__attribute__((weak)) bool ptm_torchhub_hash_prefix(const char *file_name, char out[65])
-{
-    return 0;
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
-                                                  const struct ptm_torchhub_weights_opts *opts,
-                                                  char **out_path, bool *out_hash_checked,
-                                                  struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_weights: not built yet");
-}
-
-__attribute__((weak)) ptm_rc
-ptm_torchhub_load_state_dict_from_url(ptm_torchhub *hub, const char *url,
-                                      const struct ptm_torchhub_weights_opts *opts,
-                                      ptm_weights **out, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED,
-                       "ptm_torchhub_load_state_dict_from_url: not built yet");
-}
-
 __attribute__((weak)) ptm_rc ptm_torchhub_load(ptm_torchhub *hub, const char *repo,
                                                const char *entry,
                                                const struct ptm_torchhub_load_opts *opts,

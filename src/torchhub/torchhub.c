@@ -130,8 +130,7 @@ ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct ptm_err *err)
     return rc;
 }
 
-/* As Python's os.path.expanduser() for "~" and "~/..": torch takes folders so. */
-static char *expand_home(const char *path)
+char *ptmi_expand_home(const char *path)
 {
     const char *home = getenv("HOME");
     if (path[0] != '~' || (path[1] != '/' && path[1] != '\0') || !home || !*home)
@@ -146,7 +145,7 @@ static char *default_dir(void)
     const char *home = getenv("TORCH_HOME"), *cache = getenv("XDG_CACHE_HOME");
     PTM_AUTO(ptmi_freep)
     char *plain = home ? strdup(home) : ptmi_path_join(cache ? cache : "~/.cache", "torch");
-    PTM_AUTO(ptmi_freep) char *torch_home = plain ? expand_home(plain) : NULL;
+    PTM_AUTO(ptmi_freep) char *torch_home = plain ? ptmi_expand_home(plain) : NULL;
     return torch_home ? ptmi_path_join(torch_home, "hub") : NULL;
 }
 
@@ -170,7 +169,7 @@ const char *ptm_torchhub_get_dir(ptm_torchhub *hub)
 ptm_rc ptm_torchhub_set_dir(ptm_torchhub *hub, const char *dir, struct ptm_err *err)
 {
     if (!*dir) return ptm_err_set(err, PTM_EINVAL, "hub folder: the name is empty");
-    char *copy = expand_home(dir);
+    char *copy = ptmi_expand_home(dir);
     if (!copy) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
     free(hub->set_dir);
     hub->set_dir = copy;

@@ -9,6 +9,7 @@
 #include "../base/auto.h"
 #include "../base/fs.h"
 #include "../git/git.h"
+#include "weights_name.h"
 
 /* --- torchhub.c: the handle --- */
 
@@ -29,6 +30,10 @@ PTM_MUST_USE ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct 
 PTM_MUST_USE ptm_rc ptmi_torchhub_own_dir(ptm_torchhub *hub, const char *what, char **out,
                                           struct ptm_err *err);
 
+/* As Python's os.path.expanduser() for "~" and "~/..": torch takes folders so. malloc'ed, NULL when
+ * out of memory. */
+char *ptmi_expand_home(const char *path);
+
 /* --- repo_spec.c: "owner/name[:ref]" --- */
 
 struct ptmi_repo_spec {
@@ -40,6 +45,10 @@ struct ptmi_repo_spec {
 PTM_MUST_USE ptm_rc ptmi_repo_spec_parse(const char *text, struct ptmi_repo_spec *out,
                                          struct ptm_err *err);
 void ptmi_repo_spec_clear(struct ptmi_repo_spec *spec);
+/* Is ref what git allows, and may "owner_name_ref" name a folder? PTM_EINVAL. For refs that the
+ * server told. */
+PTM_MUST_USE ptm_rc ptmi_repo_ref_check(const struct ptmi_repo_spec *spec, const char *ref,
+                                        struct ptm_err *err);
 /* Torch's names: "owner_name_ref" with "/" of the ref as "_", and "owner_name"; malloc'ed, NULL
  * when out of memory. */
 char *ptmi_repo_spec_folder(const struct ptmi_repo_spec *spec, const char *ref);
@@ -58,6 +67,9 @@ PTM_MUST_USE ptm_rc ptmi_side_read(const char *dir, struct ptm_torchhub_repo *ou
                                    struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_side_write(const char *dir, const struct ptm_torchhub_repo *repo,
                                     struct ptm_err *err);
+/* The text of a side file; what names it in errors. */
+PTM_MUST_USE ptm_rc ptmi_side_parse(const char *data, size_t len, const char *what,
+                                    struct ptm_torchhub_repo *out, struct ptm_err *err);
 
 /* --- cache_find.c: copies of a repository in the cache --- */
 
@@ -69,6 +81,26 @@ PTM_MUST_USE ptm_rc ptmi_side_write(const char *dir, const struct ptm_torchhub_r
  */
 PTM_MUST_USE ptm_rc ptmi_cache_find(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
                                     struct ptm_torchhub_repo *out, struct ptm_err *err);
+
+/* What lies in one folder of the cache. */
+struct ptmi_cached_copy {
+    struct ptm_torchhub_repo repo; /* by_torch: only dir is known */
+    int64_t modified;              /* when it was fetched; of torch's the folder's time */
+};
+static inline void ptmi_cached_copy_clear(struct ptmi_cached_copy *copy)
+{
+    ptm_torchhub_repo_clear(&copy->repo);
+}
+/* PTM_ENOENT: no complete copy (torch's are complete when they have a hubconf.py). PTM_EFORMAT: its
+ * side file is damaged. */
+PTM_MUST_USE ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out,
+                                    struct ptm_err *err);
+/* HUB_DIR/folder; malloc'ed. */
+char *ptmi_cache_path(ptm_torchhub *hub, const char *folder);
+/* Can "owner_name_ref" (ref NULL: "owner_name") be split in another way? And one of them, for
+ * messages; malloc'ed. */
+bool ptmi_spec_is_ambiguous(const struct ptmi_repo_spec *spec, const char *ref);
+char *ptmi_spec_other_reading(const struct ptmi_repo_spec *spec, const char *ref);
 
 /* --- trust.c --- */
 
@@ -90,6 +122,44 @@ PTM_MUST_USE ptm_rc ptmi_ref_resolve(ptm_torchhub *hub, const struct ptmi_repo_s
                                      struct ptmi_ref *out, struct ptm_err *err);
 void ptmi_ref_clear(struct ptmi_ref *ref);
 
+/* What a server said, as far as it matters for one ref: fed by ptmi_refs_see(). */
+struct ptmi_refs_seen {
+    const char *ref; /* asked for, borrowed; NULL: the default branch */
+    char prefix[41]; /* ref as lower-case hex digits, when it may be a commit; else "" */
+    char *head;      /* the server's default branch, owned; NULL: it did not say */
+    char head_id[41], main_id[41], master_id[41];
+    char branch_id[41], tag_id[41]; /* of that name */
+    char commit[41];                /* end of a branch or tag that begins with prefix */
+    bool many_commits;              /* there are others, too */
+};
+void ptmi_refs_seen_init(struct ptmi_refs_seen *seen, const char *ref);
+void ptmi_refs_seen_clear(struct ptmi_refs_seen *seen);
+ptm_rc ptmi_refs_see(void *seen, const struct ptmi_git_ref *ref, struct ptm_err *err);
+/* What to take of it: PTM_OK, PTM_ENOTFOUND (pick: it may still be an older commit), PTM_ENOMEM. */
+PTM_MUST_USE ptm_rc ptmi_refs_default(const struct ptmi_refs_seen *seen, struct ptmi_ref *out);
+PTM_MUST_USE ptm_rc ptmi_refs_pick(const struct ptmi_refs_seen *seen, struct ptmi_ref *out);
+
+/* --- hub_publish.c: folders of the cache appear and vanish whole --- */
+
+PTM_DEFINE_CLEANUP(ptmi_lock_releasep, ptmi_lock *, ptmi_lock_release)
+/* The lock of HUB_DIR/folder: who holds it may replace or remove that folder. */
+PTM_MUST_USE ptm_rc ptmi_hub_lock(ptm_torchhub *hub, const char *folder, ptmi_lock **out,
+                                  struct ptm_err *err);
+/* A free name below HUB_DIR/.ptm/tmp for work on folder: absolute, malloc'ed; nothing is there. */
+PTM_MUST_USE ptm_rc ptmi_hub_tmp_name(ptm_torchhub *hub, const char *folder, char **out,
+                                      struct ptm_err *err);
+/* Is name (in HUB_DIR/.ptm/tmp) of ptmi_hub_tmp_name() for this folder (NULL: any)? Length of the
+ * folder's name in it, or 0. */
+size_t ptmi_hub_tmp_folder(const char *name, const char *folder);
+/* Removes what killed runs left of their work on folder. The caller holds its lock. */
+void ptmi_hub_sweep(ptm_torchhub *hub, const char *folder);
+/* dir, finished, becomes HUB_DIR/folder at once, in place of what is there. The caller holds the
+ * lock. */
+PTM_MUST_USE ptm_rc ptmi_hub_publish(ptm_torchhub *hub, const char *dir, const char *folder,
+                                     struct ptm_err *err);
+/* HUB_DIR/folder vanishes at once, then its files go. The caller holds the lock. */
+PTM_MUST_USE ptm_rc ptmi_hub_remove(ptm_torchhub *hub, const char *folder, struct ptm_err *err);
+
 /* --- fetch_archive.c: one archive, unpacked into a new folder --- */
 
 /* dest is made: it must not exist; its parent is HUB_DIR/.ptm/tmp. Holds the repository's files
@@ -103,11 +173,14 @@ PTM_MUST_USE ptm_rc ptmi_archive_fetch(ptm_torchhub *hub, const struct ptmi_ref 
 
 /* HUB_DIR/checkpoints; malloc'ed. */
 char *ptmi_checkpoints_dir(ptm_torchhub *hub);
-/* Last part of a URL's path, percent escapes kept, as torch names the file. PTM_EINVAL when it has
- * none or it may not become a path. malloc'ed. */
-PTM_MUST_USE ptm_rc ptmi_weights_name(const char *url, char **out, struct ptm_err *err);
 /* What a file that should be a checkpoint is instead: "an HTML page", "a Git LFS pointer", .. by
  * its first bytes; NULL: nothing that is known not to be one. Static. */
 const char *ptmi_not_checkpoint(const void *head, size_t len);
+/* Does a file's name say that it holds weights? */
+bool ptmi_promises_checkpoint(const char *name);
+/* PTM_EFORMAT for what ptmi_not_checkpoint() names, with the page's title and the way out. shown:
+ * where it is from; there: it did not just come, but was there already. */
+PTM_MUST_USE ptm_rc ptmi_no_page(const char *shown, bool there, const char *head, size_t len,
+                                 struct ptm_err *err);
 
 PTM_DEFINE_CLEANUP(ptmi_hubconf_closep, ptm_hubconf *, ptm_hubconf_close)
