@@ -10,7 +10,8 @@
 const struct ptmi_topic ptmi_exit_topics[] = {
     {"0", "All done."},
     {"1", "Usage or configuration: an unknown option, a wrong value, a missing catalogue."},
-    {"2", "Finished, but some items failed; each is in `ptm failures`."},
+    {"2", "Finished, but some items failed; each is in `ptm failures`. torch check: there are "
+          "errors. torch cache verify: something is wrong."},
     {"3", "Could not go on: disk full, no network, catalogue damaged."},
     {"10, 11, 12", "weights scan alone: the worst of its files is suspicious, unreadable or "
                    "dangerous."},
@@ -28,6 +29,13 @@ const struct ptmi_topic ptmi_environment_topics[] = {
     {"HF_TOKEN", "The token for Hugging Face. Else it is read from the file $HF_TOKEN_PATH, "
                  "$HF_HOME/token or ~/.cache/huggingface/token."},
     {"GITHUB_TOKEN", "The token for GitHub."},
+    {"GH_HOST",
+     "torch: the host of a GitHub Enterprise server. Repositories are fetched from there: "
+     "the same as --rewrite https://github.com/=https://GH_HOST/."},
+    {"TORCH_HOME", "torch: the hub folder is $TORCH_HOME/hub, unless --hub-dir says otherwise."},
+    {"XDG_CACHE_HOME",
+     "torch: without TORCH_HOME the hub folder is $XDG_CACHE_HOME/torch/hub, else "
+     "~/.cache/torch/hub."},
     {"NO_COLOR", "Set and not empty: no colours."},
     {"XDG_CONFIG_HOME", "Where the folder ptm with the configuration file is; else ~/.config."},
     {NULL, NULL},
@@ -36,6 +44,8 @@ const struct ptmi_topic ptmi_environment_topics[] = {
 const struct ptmi_topic ptmi_file_topics[] = {
     {"~/.config/ptm/config.ini", "Configuration: key = value, keys are the long names of options; "
                                  "below [HUB] what holds for one hub alone."},
+    {"~/.cache/torch/hub", "The hub folder, shared with torch: OWNER_NAME_REF/ of each repository, "
+                           "checkpoints/, trusted_list."},
     {"ROOT/HUB/json/HUB.json", "The standard records of a hub."},
     {"ROOT/HUB/json/metadata, ROOT/HUB/html/metadata", "The hub's own metadata."},
     {"ROOT/HUB/repos/AUTHOR/MODEL", "A git work tree with its full history."},

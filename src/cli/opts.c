@@ -31,6 +31,22 @@ static ptm_rc check_retries(const char *text, struct ptm_err *err)
     return ptm_err_set(err, PTM_EINVAL, "'%s' is not a number from 0 to 100", text);
 }
 
+static ptm_rc check_days(const char *text, struct ptm_err *err)
+{
+    int64_t value = 0;
+    if (ptmi_str_int(text, 0, 36500, &value)) return PTM_OK;
+    return ptm_err_set(err, PTM_EINVAL, "'%s' is not a number of days", text);
+}
+
+/* Fewer digits than file names have by custom would check next to nothing. */
+static ptm_rc check_hash(const char *text, struct ptm_err *err)
+{
+    size_t len = strlen(text);
+    if (len >= 8 && len <= 64 && strspn(text, "0123456789abcdefABCDEF") == len) return PTM_OK;
+    return ptm_err_set(err, PTM_EINVAL, "'%s' is not the first 8 to 64 hex digits of a SHA-256",
+                       text);
+}
+
 static ptm_rc check_size(const char *text, struct ptm_err *err)
 {
     int64_t value = 0;
@@ -61,6 +77,7 @@ static const char *const progress_choices[] = {"auto", "bar", "plain", "none", N
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const sort_choices[] = {"downloads", "downloadsAllTime", "likes", "lastModified",
                                            "createdAt", "usedStorage",      NULL};
+static const char *const source_choices[] = {"github", "local", NULL};
 static const char *const stage_choices[] = {"list",  "parse",    "clone",  "update",
                                             "large", "describe", "export", NULL};
 
@@ -255,7 +272,8 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .name = "force",
             .letter = 'f',
             .help = "retry: also try again what cannot work before somebody mends it (gated, not "
-                    "found). weights convert: replace files that are there.",
+                    "found). weights convert: replace files that are there. torch download, "
+                    "torch weights: fetch although it is there.",
             .groups = PTMI_GROUP_FORCE,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
@@ -319,11 +337,154 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .groups = PTMI_GROUP_WEIGHTS_SCAN,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
+    [PTMI_OPT_HUB_DIR] =
+        {
+            .name = "hub-dir",
+            .arg = "DIR",
+            .help = "The hub folder, shared with torch: repositories, checkpoints, trusted_list. "
+                    "Default: $TORCH_HOME/hub, else $XDG_CACHE_HOME/torch/hub, else "
+                    "~/.cache/torch/hub.",
+            .groups = PTMI_GROUP_TORCH,
+            .flags = PTMI_OPT_PATH,
+        },
+    [PTMI_OPT_SOURCE] =
+        {
+            .name = "source",
+            .arg = "WHAT",
+            .help = "What REPO|DIR is: github, OWNER/NAME[:REF]; local, a folder. Without it, "
+                    "what begins with . / or ~ or holds no / is a folder.",
+            .groups = PTMI_GROUP_TORCH_SOURCE,
+            .flags = PTMI_OPT_NO_CONFIG,
+            .choices = source_choices,
+        },
+    [PTMI_OPT_FORCE_RELOAD] =
+        {
+            .name = "force-reload",
+            .help = "Fetch the repository anew although it is there, and the weights it reaches "
+                    "that are there (as torch.hub's documentation says; its code spares them).",
+            .groups = PTMI_GROUP_TORCH_REPO,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_REFRESH] =
+        {
+            .name = "refresh",
+            .help = "Ask the server whether there is a newer commit than the cached one. Nothing "
+                    "is replaced; --force-reload does that.",
+            .groups = PTMI_GROUP_TORCH_REPO,
+            .flags = PTMI_OPT_FLAG,
+        },
+    [PTMI_OPT_SKIP_VALIDATION] =
+        {
+            .name = "skip-validation",
+            .help = "Believe REF without looking for it among the repository's branches and tags. "
+                    "A commit that only a fork has passes then, too.",
+            .groups = PTMI_GROUP_TORCH_REPO,
+            .flags = PTMI_OPT_FLAG,
+        },
+    [PTMI_OPT_RUN] =
+        {
+            .name = "run",
+            .help = "Ask Python: runs hubconf.py in a sandbox, when the repository is trusted, "
+                    "instead of parsing it.",
+            .groups = PTMI_GROUP_TORCH_LIST,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_TRUST] =
+        {
+            .name = "trust",
+            .help = "Trust the repository from now on, without a question: its code may run.",
+            .groups = PTMI_GROUP_TORCH_RUN,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_PYTHON] =
+        {
+            .name = "python",
+            .arg = "PROGRAM",
+            .help = "The Python that has torch and what the repository depends on.",
+            .groups = PTMI_GROUP_TORCH_RUN,
+            .flags = PTMI_OPT_PATH,
+            .fallback = "python3",
+        },
+    [PTMI_OPT_NO_SANDBOX] =
+        {
+            .name = "no-sandbox",
+            .help = "Run the repository's code with all your rights, where there is no bubblewrap "
+                    "or the system forbids it.",
+            .groups = PTMI_GROUP_TORCH_RUN,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_OUT] =
+        {
+            .name = "out",
+            .letter = 'o',
+            .arg = "DIR",
+            .help = "Where the state dict and its description go.",
+            .groups = PTMI_GROUP_TORCH_LOAD,
+            .flags = PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_HASH] =
+        {
+            .name = "hash",
+            .arg = "PREFIX",
+            .help = "The leading hex digits of its SHA-256, at least 8: what does not begin so is "
+                    "refused.",
+            .groups = PTMI_GROUP_TORCH_DOWNLOAD,
+            .flags = PTMI_OPT_NO_CONFIG,
+            .check = check_hash,
+        },
+    [PTMI_OPT_ANY_CONTENT] =
+        {
+            .name = "any-content",
+            .help = "Keep it also when it is no checkpoint but an HTML page or the like.",
+            .groups = PTMI_GROUP_TORCH_DOWNLOAD,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_MODEL_DIR] =
+        {
+            .name = "model-dir",
+            .arg = "DIR",
+            .help = "The folder for the weights. Default: checkpoints in the hub folder.",
+            .groups = PTMI_GROUP_TORCH_WEIGHTS,
+            .flags = PTMI_OPT_PATH | PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_FILE_NAME] =
+        {
+            .name = "file-name",
+            .arg = "NAME",
+            .help = "The name of the file. Default: the last part of the URL's path.",
+            .groups = PTMI_GROUP_TORCH_WEIGHTS,
+            .flags = PTMI_OPT_NO_CONFIG,
+        },
+    [PTMI_OPT_CHECK_HASH] =
+        {
+            .name = "check-hash",
+            .help = "The file's SHA-256 must begin with the 8 or more hex digits that its name has "
+                    "between - and a dot, also when it is there already.",
+            .groups = PTMI_GROUP_TORCH_WEIGHTS,
+            .flags = PTMI_OPT_FLAG,
+        },
+    [PTMI_OPT_OLDER_THAN] =
+        {
+            .name = "older-than",
+            .arg = "DAYS",
+            .help = "prune: also what was not changed for so many days.",
+            .groups = PTMI_GROUP_TORCH_CACHE,
+            .flags = PTMI_OPT_NO_CONFIG,
+            .check = check_days,
+        },
+    [PTMI_OPT_ONLINE] =
+        {
+            .name = "online",
+            .help = "Ask the servers of the weights for their sizes.",
+            .groups = PTMI_GROUP_TORCH_CHECK,
+            .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
+        },
     [PTMI_OPT_DRY_RUN] =
         {
             .name = "dry-run",
-            .help = "Say how many repositories and bytes it would be, and stop there.",
-            .groups = PTMI_GROUP_SELECT,
+            .help = "Say how many repositories and bytes it would be, and stop there. torch cache "
+                    "prune: only say what would be removed.",
+            .groups = PTMI_GROUP_SELECT | PTMI_GROUP_TORCH_CACHE,
             .flags = PTMI_OPT_FLAG | PTMI_OPT_NO_CONFIG,
         },
     [PTMI_OPT_YES] =
@@ -452,7 +613,7 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
             .help = "What is said on standard error, by module and level: "
                     "net:trace,git:debug,*:warn.",
             .groups = PTMI_GROUP_EVERY,
-            .fallback = "mirror:info,*:warn",
+            .fallback = "mirror:info,torchhub:info,*:warn",
         },
     [PTMI_OPT_PROGRESS] =
         {

@@ -45,6 +45,23 @@ enum {
     PTMI_OPT_SKIP,
     PTMI_OPT_ALLOW,
     PTMI_OPT_SARIF,
+    PTMI_OPT_HUB_DIR,
+    PTMI_OPT_SOURCE,
+    PTMI_OPT_FORCE_RELOAD,
+    PTMI_OPT_REFRESH,
+    PTMI_OPT_SKIP_VALIDATION,
+    PTMI_OPT_RUN,
+    PTMI_OPT_TRUST,
+    PTMI_OPT_PYTHON,
+    PTMI_OPT_NO_SANDBOX,
+    PTMI_OPT_OUT,
+    PTMI_OPT_HASH,
+    PTMI_OPT_ANY_CONTENT,
+    PTMI_OPT_MODEL_DIR,
+    PTMI_OPT_FILE_NAME,
+    PTMI_OPT_CHECK_HASH,
+    PTMI_OPT_OLDER_THAN,
+    PTMI_OPT_ONLINE,
     PTMI_OPT_DRY_RUN,
     PTMI_OPT_YES,
     PTMI_OPT_KEEP_FREE,
@@ -82,12 +99,22 @@ enum {
     PTMI_GROUP_NAMED = 1u << 9, /* clone: --urls, --ids */
     PTMI_GROUP_SPLIT = 1u << 10,
     PTMI_GROUP_FAILURES = 1u << 11,
-    PTMI_GROUP_FORCE = 1u << 12, /* retry, weights convert */
+    PTMI_GROUP_FORCE = 1u << 12, /* verbs that may do once more what is done */
     PTMI_GROUP_SHOW = 1u << 13,
     PTMI_GROUP_JOBS = 1u << 14, /* verbs that do several things at once */
     PTMI_GROUP_WEIGHTS_LS = 1u << 15,
     PTMI_GROUP_WEIGHTS_CONVERT = 1u << 16,
     PTMI_GROUP_WEIGHTS_SCAN = 1u << 17,
+    PTMI_GROUP_TORCH = 1u << 18,        /* verbs that look at the hub folder */
+    PTMI_GROUP_TORCH_REPO = 1u << 19,   /* torch verbs that may fetch a repository */
+    PTMI_GROUP_TORCH_SOURCE = 1u << 20, /* those that take a folder, too */
+    PTMI_GROUP_TORCH_RUN = 1u << 21,    /* those that may run its code */
+    PTMI_GROUP_TORCH_LIST = 1u << 22,
+    PTMI_GROUP_TORCH_LOAD = 1u << 23,
+    PTMI_GROUP_TORCH_DOWNLOAD = 1u << 24,
+    PTMI_GROUP_TORCH_WEIGHTS = 1u << 25,
+    PTMI_GROUP_TORCH_CACHE = 1u << 26,
+    PTMI_GROUP_TORCH_CHECK = 1u << 27,
 };
 
 /* What is said of an option beyond its value. */

@@ -69,8 +69,8 @@ static void put_operands(const struct ptmi_verb *verb)
         put_verbs(verb, " ");
     else if (strcmp(verb->name, "help") == 0)
         put_verbs(NULL, " ");
-    else if (strcmp(verb->name, "completion") == 0)
-        fputs("bash zsh fish", stdout);
+    else if (verb->words)
+        fputs(verb->words, stdout);
 }
 
 static void bash_values(void)
@@ -260,14 +260,40 @@ static void fish_begin(const char *condition, const char *word, const char *summ
     putchar('\n');
 }
 
+/* fish asks whether a word was given anywhere: `ptm torch list` must not pass for `ptm list`. The
+ * group that has a verb of that name, too, or NULL. */
+static const struct ptmi_verb *other_group(const char *name)
+{
+    for (size_t i = 0; ptmi_verb_at(i); i++) {
+        const struct ptmi_verb *group = ptmi_verb_at(i);
+        if (!(group->flags & PTMI_VERB_GROUP)) continue;
+        for (size_t j = 0; ptmi_verb_at(j); j++) {
+            const char *word = next_word(ptmi_verb_at(j), group);
+            if (word && strcmp(word, name) == 0) return group;
+        }
+    }
+    return NULL;
+}
+
+/* "the first word was given, and not one of a group that has it for its second" */
+static void fish_first_word(char *out, size_t size, const char *name)
+{
+    const struct ptmi_verb *other = other_group(name);
+    snprintf(out, size, "__fish_seen_subcommand_from %s%s%s", name,
+             other ? "; and not __fish_seen_subcommand_from " : "", other ? other->name : "");
+}
+
 /* What must hold for a verb's options: its words were given, in any place. */
 static void fish_verb(const struct ptmi_verb *verb, const struct ptmi_verb *group)
 {
     char condition[160];
     const char *word = next_word(verb, group);
-    snprintf(condition, sizeof condition, "%s%s%s__fish_seen_subcommand_from %s",
-             group ? "__fish_seen_subcommand_from " : "", group ? group->name : "",
-             group ? "; and " : "", word);
+    if (group)
+        snprintf(condition, sizeof condition,
+                 "__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s", group->name,
+                 word);
+    else
+        fish_first_word(condition, sizeof condition, word);
     for (int id = 0; id < PTMI_OPT_COUNT; id++)
         if (ptmi_opt_in(id, verb->groups)) fish_option(condition, ptmi_opt_at(id));
     if (verb->flags & PTMI_VERB_FILES) {
@@ -281,15 +307,14 @@ static void fish_verb(const struct ptmi_verb *verb, const struct ptmi_verb *grou
 
 static void fish_group(const struct ptmi_verb *group)
 {
-    char condition[160];
-    char words[96] = "";
+    char condition[320], first[128], words[128] = "";
+    fish_first_word(first, sizeof first, group->name);
     for (size_t i = 0, len = 0; ptmi_verb_at(i); i++) {
         const char *word = next_word(ptmi_verb_at(i), group);
         if (word && len < sizeof words)
             len += (size_t)snprintf(words + len, sizeof words - len, " %s", word);
     }
-    snprintf(condition, sizeof condition,
-             "__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from%s", group->name,
+    snprintf(condition, sizeof condition, "%s; and not __fish_seen_subcommand_from%s", first,
              words);
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const struct ptmi_verb *verb = ptmi_verb_at(i);

@@ -14,6 +14,10 @@ enum {
     STEP = LOOK | PTMI_GROUP_HUBS | PTMI_GROUP_NET | PTMI_GROUP_JOBS | PTMI_GROUP_LIST,
     WEIGHTS = EVERY | PTMI_GROUP_NET,
     CLONE = PTMI_GROUP_SELECT | PTMI_GROUP_CLONE,
+    TORCH = EVERY | PTMI_GROUP_TORCH,
+    TORCH_NET = TORCH | PTMI_GROUP_NET,
+    TORCH_REPO = TORCH_NET | PTMI_GROUP_TORCH_REPO,
+    TORCH_LOOK = TORCH_REPO | PTMI_GROUP_TORCH_SOURCE,
 };
 
 static const struct ptmi_verb table[] = {
@@ -208,6 +212,221 @@ static const struct ptmi_verb table[] = {
         .run = ptmi_verb_weights_scan,
     },
     {
+        .name = "torch",
+        .operands = "VERB [OPERAND...]",
+        .summary = "torch.hub without torch: entry points, weights, the hub cache.",
+        .text = "What torch.hub does, without torch, and with the cache that torch uses. "
+                "Repositories are OWNER/NAME[:REF] on GitHub, or folders. Entry points are found "
+                "by parsing hubconf.py: nothing of a repository is run, and nobody is asked about "
+                "trust, except by torch load and torch list --run.",
+        .examples = {{"torch list pytorch/vision", "entry points, a name a line"},
+                     {"torch help pytorch/vision resnet18", "the docstring of one"},
+                     {"torch weights "
+                      "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+                      "fetch weights into the hub folder"},
+                     {"torch cache ls", "what is in the hub folder"},
+                     {NULL, NULL}},
+        .groups = TORCH,
+        .flags = PTMI_VERB_GROUP | PTMI_VERB_BARE,
+        .run = ptmi_verb_group,
+    },
+    {
+        .heading = "torch.hub",
+        .name = "torch list",
+        .operands = "REPO|DIR",
+        .summary = "List the entry points of a repository.",
+        .text =
+            "REPO is OWNER/NAME[:REF]. What is cached is used as it is, without the network; else "
+            "it is fetched. Without REF it is the newest copy in the cache, else the branch main, "
+            "else master, else the server's default branch.\n\n"
+            "Prints a name a line: functions, classes and other callables of hubconf.py, and what "
+            "it imports. Statements that make names which only running them would tell are counted "
+            "on standard error. --json prints an object a line: name, kind, certainty (sure; "
+            "import: whether it can be called, only the package it is from can tell; dynamic: such "
+            "a statement, name is null), file, line, signature, doc, urls of the weights it "
+            "reaches, and more_urls when there are some that only running it would tell.",
+        .examples = {{"torch list pytorch/vision:v0.10.0", NULL},
+                     {"torch list . --json", "the repository this is"},
+                     {"torch list rwightman/pytorch-image-models --run", "ask Python"},
+                     {NULL, NULL}},
+        .groups = TORCH_LOOK | PTMI_GROUP_TORCH_LIST | PTMI_GROUP_TORCH_RUN,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_list,
+    },
+    {
+        .name = "torch help",
+        .operands = "REPO|DIR ENTRY",
+        .summary = "Print the docstring of an entry point.",
+        .text = "The docstring alone is on standard output, as torch.hub.help() returns it. "
+                "Nothing is run.",
+        .examples = {{"torch help pytorch/vision resnet18", NULL}, {NULL, NULL}},
+        .groups = TORCH_LOOK,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_help,
+    },
+    {
+        .name = "torch show",
+        .operands = "REPO|DIR [ENTRY]",
+        .summary = "All that is known of a repository or an entry point.",
+        .text = "Where the repository is, which commit it is and when it was fetched; what "
+                "hubconf.py depends on; each entry point with its signature, the first line of its "
+                "docstring, where it is defined, and the weights it reaches with whether they are "
+                "among the checkpoints already. With ENTRY that one alone, with all of its "
+                "docstring. --json prints one object.",
+        .examples = {{"torch show pytorch/vision", NULL},
+                     {"torch show pytorch/vision resnet18 --json", NULL},
+                     {NULL, NULL}},
+        .groups = TORCH_LOOK,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_show,
+    },
+    {
+        .name = "torch load",
+        .operands = "REPO|DIR ENTRY [ARG...] [NAME=VALUE...] --out DIR",
+        .summary = "Run an entry point in a sandbox, and keep its state dict.",
+        .text =
+            "The only verb, with torch list --run, that runs a repository's code. It runs in "
+            "Python, in a sandbox (bubblewrap): no network, nothing writable but its own output. "
+            "Weights it reaches are fetched before. Into the output folder go the state dict as "
+            "safetensors and description.json: class, modules, methods with their docstrings. "
+            "Python needs torch and what hubconf.py depends on.\n\n"
+            "A value is JSON (true, 3, \"text\", null, [1, 2]), or else taken as a text. What "
+            "begins with a dash stands behind --.\n\n"
+            "A repository must be trusted: its owner is facebookresearch, facebookincubator, "
+            "pytorch or fairinternal, or it stands in the list of the hub folder (ptm torch "
+            "trust), or a copy is in the cache already, as torch has it. Else the question comes "
+            "on a terminal; where there is none, it is refused. Folders are yours: nobody asks.",
+        .examples = {{"torch load pytorch/vision resnet18 weights=DEFAULT --out resnet18", NULL},
+                     {"torch load . mnist pretrained=true --out mnist", "the repository this is"},
+                     {NULL, NULL}},
+        .groups = TORCH_LOOK | PTMI_GROUP_TORCH_RUN | PTMI_GROUP_TORCH_LOAD,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_load,
+    },
+    {
+        .name = "torch fetch",
+        .operands = "REPO...",
+        .summary = "Fetch repositories into the hub folder.",
+        .text =
+            "Prints the folder of each; what is cached is not fetched again. A REF is a branch, a "
+            "tag, or a commit, full or short, that a branch or tag of the repository itself "
+            "reaches: authors publish branches and tags, and GitHub shows commits of forks under "
+            "the original's name, too. Any number of calls at once fetch once, and the folder "
+            "appears whole.\n\n"
+            "Fetching runs nothing: nobody is asked about trust, and the list of trusted "
+            "repositories stays as it is. But torch.hub, and so torch load, takes what is in the "
+            "cache for trusted.",
+        .examples = {{"torch fetch pytorch/vision:v0.10.0", NULL},
+                     {"torch fetch pytorch/vision --refresh", "is there a newer commit?"},
+                     {"torch fetch pytorch/vision --force-reload", "take it"},
+                     {NULL, NULL}},
+        .groups = TORCH_REPO,
+        .flags = PTMI_VERB_TOKENS,
+        .run = ptmi_verb_torch_fetch,
+    },
+    {
+        .name = "torch download",
+        .operands = "URL [DST]",
+        .summary = "Fetch a file, whole and checked.",
+        .text = "DST is a file or a folder; without it the file has the name it has in the URL and "
+                "goes into the current folder. A body that is shorter than announced is not taken "
+                "for the file; interrupted, the same command goes on where it was. An HTML page in "
+                "place of a checkpoint is named as such. What is there already is left as it is "
+                "when its hash fits.",
+        .examples = {{"torch download https://example.org/net-1a2b3c4d.pth", NULL},
+                     {"torch download https://example.org/net.pth weights/ --hash 1a2b3c4d5e6f",
+                      NULL},
+                     {NULL, NULL}},
+        .groups = TORCH_NET | PTMI_GROUP_TORCH_DOWNLOAD | PTMI_GROUP_FORCE,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_download,
+    },
+    {
+        .name = "torch weights",
+        .operands = "URL",
+        .summary = "Fetch weights into the hub folder, and print where they are.",
+        .text = "What torch.hub.load_state_dict_from_url() would fetch, under the name it would "
+                "have there; what is there is not fetched again. ptm weights ls shows what is in "
+                "it, ptm weights scan whether loading it is safe.",
+        .examples = {{"torch weights https://download.pytorch.org/models/resnet18-f37072fd.pth "
+                      "--check-hash",
+                      NULL},
+                     {NULL, NULL}},
+        .groups = TORCH_NET | PTMI_GROUP_TORCH_WEIGHTS | PTMI_GROUP_FORCE,
+        .flags = PTMI_VERB_TOKENS,
+        .run = ptmi_verb_torch_weights,
+    },
+    {
+        .name = "torch dir",
+        .operands = "",
+        .summary = "Print the hub folder.",
+        .text = "--hub-dir, else $TORCH_HOME/hub, else $XDG_CACHE_HOME/torch/hub, else "
+                "~/.cache/torch/hub. It need not exist.",
+        .examples = {{"torch dir", NULL}, {NULL, NULL}},
+        .groups = TORCH,
+        .run = ptmi_verb_torch_dir,
+    },
+    {
+        .name = "torch cache",
+        .operands = "ls | rm ITEM... | prune | verify",
+        .words = "ls rm prune verify",
+        .summary = "Look at the hub folder, clean it up, check it.",
+        .text =
+            "ls lists repositories, checkpoints, and what runs that were killed left behind. rm "
+            "removes what is named: OWNER/NAME (all its copies), OWNER/NAME:REF, or a name as ls "
+            "prints it. prune removes leftovers, and with --older-than what was not changed for so "
+            "many days. verify reads everything again: repositories against the list made when "
+            "they were fetched, checkpoints against the hash in their name; the exit status is 2 "
+            "when something is wrong. Nothing is ever cleaned up without being asked for.",
+        .examples = {{"torch cache ls", NULL},
+                     {"torch cache rm pytorch/vision:v0.10.0", NULL},
+                     {"torch cache prune --older-than 90 --dry-run", NULL},
+                     {"torch cache verify", NULL},
+                     {NULL, NULL}},
+        .groups = TORCH | PTMI_GROUP_TORCH_CACHE,
+        .run = ptmi_verb_torch_cache,
+    },
+    {
+        .name = "torch trust",
+        .operands = "[ls] | add OWNER/NAME... | rm OWNER/NAME...",
+        .words = "ls add rm",
+        .summary = "Repositories whose code may run without a question.",
+        .text = "The list is the file trusted_list in the hub folder, which torch uses, too; its "
+                "lines are OWNER_NAME. What facebookresearch, facebookincubator, pytorch and "
+                "fairinternal own is trusted without standing there, and so is what is in the "
+                "cache already.",
+        .examples = {{"torch trust", NULL},
+                     {"torch trust add ultralytics/yolov5", NULL},
+                     {NULL, NULL}},
+        .groups = TORCH,
+        .run = ptmi_verb_torch_trust,
+    },
+    {
+        .name = "torch check",
+        .operands = "[DIR]",
+        .summary = "Tell an author what users of the repository will meet.",
+        .text = "Looks at hubconf.py in the folder (default: the current one) as users will: names "
+                "in dependencies that cannot be imported, entry points without docstring or "
+                "example, weights without a hash or over 2 GB, what an import would do, names that "
+                "collide. Prints FILE:LINE: error|warning|note: TEXT [CODE]; the exit status is 2 "
+                "when there are errors. Nothing is run.",
+        .examples = {{"torch check", NULL}, {"torch check . --online --json", NULL}, {NULL, NULL}},
+        .groups = TORCH_NET | PTMI_GROUP_TORCH_CHECK,
+        .flags = PTMI_VERB_TOKENS | PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_check,
+    },
+    {
+        .name = "torch init",
+        .operands = "[DIR]",
+        .summary = "Write a starter hubconf.py.",
+        .text = "Into the folder (default: the current one). A hubconf.py that is there is never "
+                "touched.",
+        .examples = {{"torch init", NULL}, {NULL, NULL}},
+        .groups = TORCH,
+        .flags = PTMI_VERB_FILES,
+        .run = ptmi_verb_torch_init,
+    },
+    {
         .heading = "Single steps of a harvest",
         .name = "setup",
         .operands = "HUB... | --all",
@@ -289,6 +508,7 @@ static const struct ptmi_verb table[] = {
     {
         .name = "completion",
         .operands = "bash | zsh | fish",
+        .words = "bash zsh fish",
         .summary = "Print a completion script for a shell.",
         .text = "Installed packages bring these scripts along; this is for everybody else.",
         .examples = {{"completion bash > ~/.local/share/bash-completion/completions/ptm", NULL},

@@ -33,6 +33,7 @@ struct ptmi_verb {
     const char *heading;  /* in the list of verbs, above the first of a group; else NULL */
     const char *name;     /* one word, or two with a space between */
     const char *operands; /* for the synopsis: "HUB... | --all"; "" when there are none */
+    const char *words;    /* operands that are words of a small set (completion); NULL: none are */
     const char *summary;  /* one line */
     const char *text;     /* paragraphs, an empty line between them */
     struct ptmi_example examples[5]; /* ends with {NULL} */
@@ -79,6 +80,18 @@ PTMI_VERB_FN(verify);
 PTMI_VERB_FN(weights_ls);
 PTMI_VERB_FN(weights_convert);
 PTMI_VERB_FN(weights_scan);
+PTMI_VERB_FN(torch_list);
+PTMI_VERB_FN(torch_help);
+PTMI_VERB_FN(torch_show);
+PTMI_VERB_FN(torch_load);
+PTMI_VERB_FN(torch_fetch);
+PTMI_VERB_FN(torch_download);
+PTMI_VERB_FN(torch_weights);
+PTMI_VERB_FN(torch_dir);
+PTMI_VERB_FN(torch_cache);
+PTMI_VERB_FN(torch_trust);
+PTMI_VERB_FN(torch_check);
+PTMI_VERB_FN(torch_init);
 PTMI_VERB_FN(group);
 PTMI_VERB_FN(config);
 PTMI_VERB_FN(completion);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* verb_torch_download.c - `ptm torch download URL [DST]`: one file, whole and checked. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../base/auto.h"
+#include "../base/path.h"
+#include "../base/str.h"
+#include "../torchhub/weights_name.h"
+#include "torchhub_cli.h"
+
+/* Where it goes: DST, or the URL's own name in the folder DST or in the current one. */
+static ptm_rc destination(const char *url, const char *dst, char **out, struct ptm_err *err)
+{
+    struct stat st;
+    bool folder = dst && (ptmi_str_ends(dst, "/") || (stat(dst, &st) == 0 && S_ISDIR(st.st_mode)));
+    PTM_AUTO(ptmi_freep) char *name = NULL;
+    if (!dst || folder) PTM_TRY(ptmi_weights_name(url, &name, err));
+    *out = folder ? ptmi_path_join(dst, name) : strdup(dst ? dst : name);
+    return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", url);
+}
+
+static ptm_rc print(struct ptmi_cli *cli, const char *url, const char *path, const char *sha256,
+                    struct ptm_err *err)
+{
+    struct stat st;
+    if (!ptmi_cli_json(cli)) {
+        ptmi_out_printf(&cli->out, "%s\n", path);
+        return PTM_OK;
+    }
+    struct ptmi_json_line line;
+    ptmi_json_line_begin(&line);
+    ptmi_json_line_str(&line, "url", url);
+    ptmi_json_line_str(&line, "path", path);
+    ptmi_json_line_int(&line, "bytes", stat(path, &st) == 0 ? (int64_t)st.st_size : -1);
+    ptmi_json_line_str(&line, "sha256", *sha256 ? sha256 : NULL);
+    ptmi_json_line_bool(&line, "checked",
+                        ptmi_values_text(&cli->values, PTMI_OPT_HASH, NULL) != NULL);
+    return ptmi_json_line_print(&line, &cli->out, err);
+}
+
+ptm_rc ptmi_verb_torch_download(struct ptmi_cli *cli, int *status, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_torch_clear) struct ptmi_torch torch = {0};
+    PTM_AUTO(ptmi_freep) char *path = NULL;
+    char sha256[65] = "";
+    (void)status;
+    if (cli->n_operands != 1 && cli->n_operands != 2)
+        return ptm_err_set(err, PTM_EINVAL, "torch download: wants URL, and perhaps DST");
+    const char *url = cli->operands[0];
+    PTM_TRY(destination(url, cli->n_operands == 2 ? cli->operands[1] : NULL, &path, err));
+    PTM_TRY(ptmi_torch_open(cli, &torch, err));
+    struct ptmi_torch_transfer transfer = {.ctx = cli->ctx, .name = ptmi_path_base(path)};
+    struct ptm_torchhub_download_opts opts = PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
+    opts.hash_prefix = ptmi_values_text(&cli->values, PTMI_OPT_HASH, NULL);
+    opts.replace = ptmi_values_flag(&cli->values, PTMI_OPT_FORCE, NULL);
+    opts.any_content = ptmi_values_flag(&cli->values, PTMI_OPT_ANY_CONTENT, NULL);
+    opts.progress = ptmi_torch_transfer_progress;
+    opts.progress_arg = &transfer;
+    ptm_rc rc = ptm_torchhub_download_url_to_file(torch.hub, url, path, &opts, sha256, err);
+    ptmi_torch_transfer_end(&transfer, rc);
+    return rc < 0 ? rc : print(cli, url, path, sha256, err);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* verb_torch_list.c - `ptm torch list REPO|DIR`: the names of entry points, by parsing, or by
+ * asking Python. */
+#include <string.h>
+
+#include "../base/auto.h"
+#include "../base/json.h"
+#include "torchhub_cli.h"
+
+/* Statements that are named one by one; more are only counted. */
+#define STATEMENTS_SHOWN 3
+
+static ptm_rc print_json(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
+                         struct ptm_err *err)
+{
+    struct ptmi_json_line line;
+    ptmi_json_line_begin(&line);
+    ptmi_torch_entry_json(&line, entry);
+    return ptmi_json_line_print(&line, &cli->out, err);
+}
+
+static ptm_rc print_name(struct ptmi_cli *cli, const char *name, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_freep) char *shown = ptmi_torch_shown(name, strlen(name));
+    if (!shown) return ptm_err_set(err, PTM_ENOMEM, "list of entry points");
+    ptmi_out_printf(&cli->out, "%s\n", shown);
+    return PTM_OK;
+}
+
+/* What the list cannot name must not be hidden either. */
+static void tell_nameless(struct ptmi_cli *cli, const ptm_hubconf *hubconf)
+{
+    const struct ptm_hub_entry *entry = NULL;
+    size_t n = 0;
+    for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)); i++) n += !entry->name;
+    if (n == 0) return;
+    ptmi_torch_say(cli,
+                   "%zu statement%s names that only running hubconf.py tells; --run asks "
+                   "Python:",
+                   n, n == 1 ? " makes" : "s make");
+    size_t shown = 0;
+    for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)) && shown < STATEMENTS_SHOWN; i++) {
+        if (entry->name) continue;
+        ptmi_torch_say(cli, "  %s:%d: %s", entry->file, entry->line,
+                       entry->text ? entry->text : "");
+        shown++;
+    }
+    if (n > shown) ptmi_torch_say(cli, "  and %zu more", n - shown);
+}
+
+static ptm_rc list_parsed(struct ptmi_torch *torch, const char *operand, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_torch_repo_clear) struct ptmi_torch_repo repo = {0};
+    const struct ptm_hub_entry *entry = NULL;
+    bool json = ptmi_cli_json(torch->cli);
+    PTM_TRY(ptmi_torch_parse(torch, operand, &repo, err));
+    for (size_t i = 0; (entry = ptm_hubconf_entry(repo.hubconf, i)); i++) {
+        if (json)
+            PTM_TRY(print_json(torch->cli, entry, err));
+        else if (entry->name)
+            PTM_TRY(print_name(torch->cli, entry->name, err));
+    }
+    if (!json) tell_nameless(torch->cli, repo.hubconf);
+    return PTM_OK;
+}
+
+/* --- what Python says --- */
+
+static ptm_rc print_run_entry(struct ptmi_cli *cli, yyjson_val *item, struct ptm_err *err)
+{
+    struct ptm_hub_entry entry = {
+        .name = ptmi_json_str(item, "name"),
+        .kind = ptmi_json_str(item, "kind"),
+        .certainty = PTM_CERTAIN_SURE,
+        .signature = ptmi_json_str(item, "signature"),
+        .doc = ptmi_json_str(item, "doc"),
+    };
+    if (!entry.name) return PTM_OK;
+    return ptmi_cli_json(cli) ? print_json(cli, &entry, err) : print_name(cli, entry.name, err);
+}
+
+static ptm_rc list_run(struct ptmi_torch *torch, const char *operand, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
+    PTM_AUTO(ptmi_freep) char *json = NULL;
+    struct ptm_torchhub_fetch_opts fetch;
+    struct ptm_torchhub_load_opts opts;
+    ptmi_torch_run_opts(torch->cli, &fetch, &opts);
+    opts.local = ptmi_torch_is_folder(torch->cli, operand);
+    PTM_TRY(ptm_torchhub_run_list(torch->hub, operand, &opts, &json, err));
+    PTM_TRY(ptmi_json_parse(json, strlen(json), "what Python said of hubconf.py", &doc, err));
+    yyjson_val *item = NULL;
+    size_t i = 0, n = 0;
+    yyjson_arr_foreach(ptmi_json_get(yyjson_doc_get_root(doc), "entries"), i, n, item)
+        PTM_TRY(print_run_entry(torch->cli, item, err));
+    return PTM_OK;
+}
+
+ptm_rc ptmi_verb_torch_list(struct ptmi_cli *cli, int *status, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_torch_clear) struct ptmi_torch torch = {0};
+    (void)status;
+    if (cli->n_operands != 1)
+        return ptm_err_set(err, PTM_EINVAL, "torch list: wants one operand, REPO or DIR");
+    PTM_TRY(ptmi_torch_open(cli, &torch, err));
+    if (ptmi_values_flag(&cli->values, PTMI_OPT_RUN, NULL))
+        return list_run(&torch, cli->operands[0], err);
+    return list_parsed(&torch, cli->operands[0], err);
+}
