@@ -46,6 +46,7 @@ struct zip_spec {
     int64_t central_offset;
     uint16_t method; /* another method in both headers; the data stays as it is */
     uint16_t central_disk;
+    uint32_t mode;     /* of Unix, with its type; 0: made by DOS */
     const void *extra; /* into the directory */
     size_t extra_len;
     const void *tail; /* after the packed data and counted to it */
@@ -211,7 +212,8 @@ static inline void zip_central(struct zip_build *zip, const struct zip_entry *en
     uint64_t packed = entry->packed + (uint64_t)spec->central_packed;
     uint64_t local = entry->local + (uint64_t)spec->central_offset;
     zip_int(zip, 0x02014b50, 4);
-    zip_int(zip, 0, 4);
+    zip_int(zip, spec->mode ? 0x0300 : 0, 2);
+    zip_int(zip, 0, 2);
     zip_int(zip, entry->flags ^ spec->central_flags, 2);
     zip_int(zip, entry->method, 2);
     zip_int(zip, 0, 4);
@@ -222,7 +224,8 @@ static inline void zip_central(struct zip_build *zip, const struct zip_entry *en
     zip_int(zip, spec->extra_len + (spec->zip64 ? 28 : 0), 2);
     zip_int(zip, 0, 2);
     zip_int(zip, spec->central_disk, 2);
-    zip_int(zip, 0, 6);
+    zip_int(zip, 0, 2);
+    zip_int(zip, (uint64_t)spec->mode << 16, 4);
     zip_int(zip, spec->zip64 ? UINT32_MAX : local, 4);
     zip_raw(zip, spec->name, name_len);
     if (spec->zip64) zip_zip64_field(zip, size, packed, &local);
