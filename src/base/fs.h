@@ -64,6 +64,8 @@ bool ptmi_fs_is_dir(const char *path); /* a real folder, not a link to one */
 PTM_MUST_USE ptm_rc ptmi_fs_fsync_dir(const char *path, struct ptm_err *err);
 /* Clones src's bytes to the new file fd_dst points at; false where the file system cannot. */
 bool ptmi_fs_reflink(int fd_src, int fd_dst);
+/* Exchanges what two names stand for, in one step; false where the system cannot. */
+bool ptmi_fs_exchange(const char *a, const char *b);
 PTM_MUST_USE ptm_rc ptmi_fs_copy(int fd_src, int fd_dst, struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_fs_free_bytes(const char *path, int64_t *out, struct ptm_err *err);
 /* NFS, CIFS, Lustre, FUSE, 9p: locks and shared memory are not what they are on a local disk. */

@@ -69,6 +69,11 @@
 #ifndef PTM_LIMIT_EXTRACT_DIRECTORY
 #define PTM_LIMIT_EXTRACT_DIRECTORY (64u << 20)
 #endif
+/* Lines of git about one repository: its branches and tags, or its commits. Linux has 1.5 million
+ * commits. */
+#ifndef PTM_LIMIT_REFS
+#define PTM_LIMIT_REFS 20000000
+#endif
 /* A Git LFS pointer: the specification says less than 1,024 bytes. */
 #ifndef PTM_LIMIT_POINTER
 #define PTM_LIMIT_POINTER 1024
@@ -201,4 +206,35 @@
  * KiB. Nothing published comes near; addresses have 47 bits. */
 #ifndef PTM_LIMIT_URL_FILE
 #define PTM_LIMIT_URL_FILE (16ull << 40)
+#endif
+/* A file of Python that is parsed: the longest hubconf.py known has 60 KB, tables of weights reach
+ * 400 KB, generated code some MB. */
+#ifndef PTM_LIMIT_PYTHON
+#define PTM_LIMIT_PYTHON (4u << 20)
+#endif
+/* How long parsing one file may take: 4 MB of Python take 1.5 s on a slow machine, but text that is
+ * none can take the parser's recovery much longer. */
+#ifndef PTM_LIMIT_PYTHON_MICROS
+#define PTM_LIMIT_PYTHON_MICROS 4000000
+#endif
+/* What is looked at of one repository to explain its hubconf.py: files, their bytes, steps of the
+ * interpreter (some 100 ns each) for the modules and for what each entry point reaches, memory, and
+ * how deep expressions and calls stand inside each other (the stack of a thread may be 512 KB). */
+#ifndef PTM_LIMIT_PYTHON_FILES
+#define PTM_LIMIT_PYTHON_FILES 1000
+#endif
+#ifndef PTM_LIMIT_PYTHON_BYTES
+#define PTM_LIMIT_PYTHON_BYTES (32u << 20)
+#endif
+#ifndef PTM_LIMIT_PYTHON_STEPS
+#define PTM_LIMIT_PYTHON_STEPS 3000000
+#endif
+#ifndef PTM_LIMIT_PYTHON_ENTRY_STEPS
+#define PTM_LIMIT_PYTHON_ENTRY_STEPS 100000
+#endif
+#ifndef PTM_LIMIT_PYTHON_MEMORY
+#define PTM_LIMIT_PYTHON_MEMORY (512u << 20)
+#endif
+#ifndef PTM_LIMIT_PYTHON_DEPTH
+#define PTM_LIMIT_PYTHON_DEPTH 160
 #endif

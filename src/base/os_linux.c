@@ -88,6 +88,18 @@ bool ptmi_fs_reflink(int fd_src, int fd_dst)
     return ioctl(fd_dst, FICLONE, fd_src) == 0;
 }
 
+bool ptmi_fs_exchange(const char *a, const char *b)
+{
+#ifdef SYS_renameat2
+    /* 2 is RENAME_EXCHANGE; a system call, since musl has had a function for it since 1.2.5 only.
+     */
+    return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2u) == 0;
+#else
+    (void)a, (void)b;
+    return false;
+#endif
+}
+
 int ptmi_os_tmpfile(const char *dir, mode_t mode)
 {
     return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);

@@ -43,6 +43,12 @@ bool ptmi_fs_reflink(int fd_src, int fd_dst)
     return false;
 }
 
+bool ptmi_fs_exchange(const char *a, const char *b)
+{
+    (void)a, (void)b;
+    return false;
+}
+
 int ptmi_os_tmpfile(const char *dir, mode_t mode)
 {
     (void)dir, (void)mode;

@@ -68,6 +68,24 @@ PTM_MUST_USE ptm_rc ptmi_git_update(ptmi_git *git, const struct ptmi_git_clone *
 /* Commit of ref (NULL: HEAD) at the server. */
 PTM_MUST_USE ptm_rc ptmi_git_ls_remote(ptmi_git *git, const char *url, const char *ref,
                                        char out_sha[41], struct ptm_err *err);
+/* One line of what a server has. Borrowed for the call. */
+struct ptmi_git_ref {
+    const char *name;   /* "HEAD", "refs/heads/main", "refs/tags/v1" */
+    const char *id;     /* 40 hex digits; of a tag, the commit it stands for. NULL with a target */
+    const char *target; /* HEAD only: "refs/heads/main" */
+};
+typedef ptm_rc (*ptmi_git_ref_fn)(void *arg, const struct ptmi_git_ref *ref, struct ptm_err *err);
+/* HEAD, branches and tags of a server, in one question; after a failure on the way it is asked
+ * again from the beginning. Names are as the server said them. */
+PTM_MUST_USE ptm_rc ptmi_git_ls_refs(ptmi_git *git, const char *url, ptmi_git_ref_fn fn, void *arg,
+                                     struct ptm_err *err);
+/*
+ * The commit that begins with prefix (lower-case hex), if a branch or tag of url reaches it:
+ * fetches commits only, into a repository at dir (absolute), which is gone afterwards. PTM_ENOENT:
+ * none; PTM_EINVAL: more than one.
+ */
+PTM_MUST_USE ptm_rc ptmi_git_find_commit(ptmi_git *git, const char *url, const char *prefix,
+                                         const char *dir, char out[41], struct ptm_err *err);
 /* HEAD of a clone without running git. PTM_ENOENT when dir is no repository. */
 PTM_MUST_USE ptm_rc ptmi_git_head(const char *dir, struct ptmi_git_state *out, struct ptm_err *err);
 /* Last commit that touched each path (out_shas[i] is "" for a path never seen): one walk for all.

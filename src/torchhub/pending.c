@@ -4,39 +4,6 @@
 #include "torchhub_priv.h"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-__attribute__((weak)) ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
-                                                const struct ptm_torchhub_fetch_opts *opts,
-                                                struct ptm_torchhub_repo *out, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_fetch: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_trusted(ptm_torchhub *hub, const char *repo, bool *out,
-                                                  struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trusted: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_trust(ptm_torchhub *hub, const char *repo,
-                                                struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trust: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_distrust(ptm_torchhub *hub, const char *repo,
-                                                   struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_distrust: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_trust_each(ptm_torchhub *hub,
-                                                     ptm_rc (*fn)(void *arg, const char *line,
-                                                                  struct ptm_err *err),
-                                                     void *arg, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_trust_each: not built yet");
-}
-
 __attribute__((weak)) ptm_rc ptm_torchhub_cache_each(ptm_torchhub *hub, ptm_torchhub_cached_fn fn,
                                                      void *arg, struct ptm_err *err)
 {
@@ -140,4 +107,11 @@ __attribute__((weak)) ptm_rc ptm_torchhub_run_list(ptm_torchhub *hub, const char
                                                    char **out, struct ptm_err *err)
 {
     return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_run_list: not built yet");
+}
+
+__attribute__((weak)) ptm_rc ptmi_archive_fetch(ptm_torchhub *hub, const struct ptmi_ref *ref,
+                                                struct ptm_torchhub_repo *repo, const char *dest,
+                                                struct ptm_err *err)
+{
+    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptmi_archive_fetch: not built yet");
 }

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * git_refs.c - what a server has: its branches and tags in one question, and, where that is not
+ * enough, all commits they reach, without files (a fetch with --filter=tree:0).
+ */
+#include "git_priv.h"
+
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/str.h"
+
+/* A name of a ref is a path on most servers; a line has 41 bytes more. */
+#define LINE_MAX_BYTES ((size_t)8 << 10)
+
+/* Output of git, cut into lines as it comes. */
+struct lines {
+    struct ptmi_buf line;
+    int64_t n;
+    ptm_rc (*fn)(void *arg, char *line, struct ptm_err *err);
+    void *arg;
+};
+
+static ptm_rc end_line(struct lines *lines, struct ptm_err *err)
+{
+    if (lines->line.len == 0) return PTM_OK;
+    if (++lines->n > PTM_LIMIT_REFS)
+        return ptm_err_set(err, PTM_ELIMIT, "more than %d lines from git", PTM_LIMIT_REFS);
+    ptm_rc rc = lines->fn(lines->arg, lines->line.data, err);
+    ptmi_buf_reset(&lines->line);
+    return rc;
+}
+
+static ptm_rc take_output(void *arg, const char *data, size_t len, struct ptm_err *err)
+{
+    struct lines *lines = arg;
+    for (const char *end = data + len; data < end;) {
+        const char *stop = memchr(data, '\n', (size_t)(end - data));
+        size_t part = (size_t)((stop ? stop : end) - data);
+        PTM_TRY(ptmi_buf_append(&lines->line, data, part, err));
+        data += part + (stop != NULL);
+        if (stop) PTM_TRY(end_line(lines, err));
+    }
+    return PTM_OK;
+}
+
+/* Runs git and hands its lines out; a last one without an end counts. */
+static ptm_rc run_lines(ptmi_git *git, struct ptmi_git_cmd *cmd, struct lines *lines,
+                        struct ptm_err *err)
+{
+    lines->line = (struct ptmi_buf)PTMI_BUF(LINE_MAX_BYTES);
+    cmd->on_stdout = take_output;
+    cmd->arg = lines;
+    ptm_rc rc = ptmi_git_do(git, cmd, err);
+    if (rc == PTM_OK) rc = end_line(lines, err);
+    ptmi_buf_clear(&lines->line);
+    return rc;
+}
+
+/* --- branches and tags --- */
+
+struct listing {
+    ptmi_git_ref_fn fn;
+    void *arg;
+    /* A tag waits for the next line, which may tell the commit it stands for. */
+    char *tag;
+    char tag_id[41];
+};
+
+static ptm_rc flush_tag(struct listing *listing, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_freep) char *tag = ptm_steal(&listing->tag);
+    struct ptmi_git_ref ref = {.name = tag, .id = listing->tag_id};
+    return tag ? listing->fn(listing->arg, &ref, err) : PTM_OK;
+}
+
+static ptm_rc keep_tag(struct listing *listing, const char *name, const char *id,
+                       struct ptm_err *err)
+{
+    PTM_TRY(flush_tag(listing, err));
+    listing->tag = strdup(name);
+    memcpy(listing->tag_id, id, sizeof listing->tag_id);
+    return listing->tag ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "names of tags");
+}
+
+/* Is name the held tag's with "^{}", that is, what that tag stands for? */
+static bool is_peeled(const struct listing *listing, const char *name)
+{
+    size_t len = listing->tag ? strlen(listing->tag) : 0;
+    return len > 0 && strncmp(name, listing->tag, len) == 0 && ptmi_str_eq(name + len, "^{}");
+}
+
+/* "ref: refs/heads/main\tHEAD", "<id>\tHEAD", "<id>\trefs/tags/v1", "<id>\trefs/tags/v1^{}". What
+ * else servers say is passed over. */
+static ptm_rc take_ref(void *arg, char *line, struct ptm_err *err)
+{
+    struct listing *listing = arg;
+    char *name = strchr(line, '\t');
+    if (!name) return PTM_OK;
+    *name++ = '\0';
+    struct ptmi_git_ref ref = {.name = name};
+    if (ptmi_str_starts(line, "ref: "))
+        ref.target = line + strlen("ref: ");
+    else if (ptmi_str_is_hex(line, 40))
+        ref.id = line;
+    else
+        return PTM_OK;
+    if (ref.id && is_peeled(listing, name)) {
+        memcpy(listing->tag_id, ref.id, sizeof listing->tag_id);
+        return PTM_OK;
+    }
+    if (ref.id && ptmi_str_starts(name, "refs/tags/"))
+        return ptmi_str_ends(name, "^{}") ? PTM_OK : keep_tag(listing, name, ref.id, err);
+    return listing->fn(listing->arg, &ref, err);
+}
+
+static ptm_rc list_once(ptmi_git *git, const char *url, struct listing *listing,
+                        struct ptm_err *err)
+{
+    const char *const args[] = {"ls-remote", "--symref",     "--",          url,
+                                "HEAD",      "refs/heads/*", "refs/tags/*", NULL};
+    struct ptmi_git_cmd cmd = {.args = args, .what = "asking", .url = url};
+    struct lines lines = {.fn = take_ref, .arg = listing};
+    ptm_rc rc = run_lines(git, &cmd, &lines, err);
+    if (rc == PTM_OK) rc = flush_tag(listing, err);
+    free(ptm_steal(&listing->tag));
+    return rc;
+}
+
+ptm_rc ptmi_git_ls_refs(ptmi_git *git, const char *url, ptmi_git_ref_fn fn, void *arg,
+                        struct ptm_err *err)
+{
+    struct listing listing = {.fn = fn, .arg = arg};
+    PTM_TRY(ptmi_git_check_url(git, url, err));
+    for (int attempt = 1;; attempt++) {
+        struct ptm_err why = {0};
+        ptm_rc rc = list_once(git, url, &listing, &why);
+        if (rc == PTM_OK) return PTM_OK;
+        if (ptmi_git_wait_retry(git, attempt, &why)) continue;
+        if (err) *err = why;
+        return rc;
+    }
+}
+
+/* --- commits --- */
+
+/* No blobs, no trees: a server that cannot filter sends everything, which git then tells us. */
+static ptm_rc fetch_commits(ptmi_git *git, const char *url, const char *dir, struct ptm_err *err)
+{
+    const char *const args[] = {"fetch",
+                                "--quiet",
+                                "--no-tags",
+                                "--no-write-fetch-head",
+                                "--no-auto-maintenance",
+                                "--filter=tree:0",
+                                "--",
+                                url,
+                                "+refs/heads/*:refs/remotes/origin/*",
+                                "+refs/tags/*:refs/tags/*",
+                                NULL};
+    struct ptmi_git_cmd cmd = {
+        .args = args, .dir = dir, .what = "fetching the commits of", .url = url};
+    for (int attempt = 1;; attempt++) {
+        struct ptm_err why = {0};
+        ptm_rc rc = ptmi_git_do(git, &cmd, &why);
+        if (rc == PTM_OK) return PTM_OK;
+        if (ptmi_git_wait_retry(git, attempt, &why)) continue;
+        if (err) *err = why;
+        return rc;
+    }
+}
+
+struct commit_search {
+    const char *prefix;
+    char found[41];
+    int n;
+};
+
+static ptm_rc take_commit(void *arg, char *line, struct ptm_err *err)
+{
+    struct commit_search *search = arg;
+    (void)err;
+    if (!ptmi_str_is_hex(line, 40) || !ptmi_str_starts(line, search->prefix)) return PTM_OK;
+    if (search->n++ == 0) memcpy(search->found, line, sizeof search->found);
+    return PTM_OK;
+}
+
+/*
+ * What branches and tags reach is walked rather than the one commit looked up: a repository with a
+ * filter asks its server for whatever it lacks, and the server would hand out forks' commits.
+ */
+static ptm_rc search_commits(ptmi_git *git, const char *dir, struct commit_search *search,
+                             struct ptm_err *err)
+{
+    const char *const args[] = {"rev-list", "--all", NULL};
+    struct ptmi_git_cmd cmd = {.args = args, .dir = dir, .what = "reading commits in"};
+    struct lines lines = {.fn = take_commit, .arg = search};
+    return run_lines(git, &cmd, &lines, err);
+}
+
+static ptm_rc find_commit(ptmi_git *git, const char *url, const char *dir,
+                          struct commit_search *search, struct ptm_err *err)
+{
+    const char *const init[] = {"init", "--quiet", "--template=", NULL};
+    struct ptmi_git_cmd cmd = {.args = init, .dir = dir, .what = "making a repository in"};
+    PTM_TRY(ptmi_git_do(git, &cmd, err));
+    PTM_TRY(fetch_commits(git, url, dir, err));
+    return search_commits(git, dir, search, err);
+}
+
+ptm_rc ptmi_git_find_commit(ptmi_git *git, const char *url, const char *prefix, const char *dir,
+                            char out[41], struct ptm_err *err)
+{
+    struct commit_search search = {.prefix = prefix};
+    struct ptm_err ignored;
+    PTM_TRY(ptmi_git_check_url(git, url, err));
+    PTM_TRY(ptmi_fs_mkdirs(dir, err));
+    ptm_rc rc = find_commit(git, url, dir, &search, err);
+    (void)!ptmi_fs_remove_tree(dir, &ignored);
+    if (rc < 0) return rc;
+    if (search.n == 0)
+        return ptm_err_set(err, PTM_ENOENT, "%s: no branch or tag reaches %s", url, prefix);
+    if (search.n > 1)
+        return ptm_err_set(err, PTM_EINVAL,
+                           "%s: %s is the beginning of %d commits: give more digits", url, prefix,
+                           search.n);
+    memcpy(out, search.found, sizeof search.found);
+    return PTM_OK;
+}
