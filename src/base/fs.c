@@ -195,6 +195,14 @@ bool ptmi_fs_is_dir(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+ptm_rc ptmi_fs_sync_all(const char *path, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", path);
+    int why = ptmi_os_sync_all(fd);
+    return why ? ptm_err_sys(err, why, "%s: cannot bring all of it to the disk", path) : PTM_OK;
+}
+
 ptm_rc ptmi_fs_fsync_dir(const char *path, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -62,6 +62,9 @@ PTM_MUST_USE ptm_rc ptmi_fs_remove_tree(const char *path, struct ptm_err *err);
 bool ptmi_fs_exists(const char *path); /* lstat */
 bool ptmi_fs_is_dir(const char *path); /* a real folder, not a link to one */
 PTM_MUST_USE ptm_rc ptmi_fs_fsync_dir(const char *path, struct ptm_err *err);
+/* All that was written to the file system of a folder reaches the disk: for a tree of many files,
+ * which takes far longer file by file. */
+PTM_MUST_USE ptm_rc ptmi_fs_sync_all(const char *path, struct ptm_err *err);
 /* Clones src's bytes to the new file fd_dst points at; false where the file system cannot. */
 bool ptmi_fs_reflink(int fd_src, int fd_dst);
 /* Exchanges what two names stand for, in one step; false where the system cannot. */

@@ -88,6 +88,11 @@ bool ptmi_fs_reflink(int fd_src, int fd_dst)
     return ioctl(fd_dst, FICLONE, fd_src) == 0;
 }
 
+int ptmi_os_sync_all(int fd)
+{
+    return syncfs(fd) == 0 ? 0 : errno;
+}
+
 bool ptmi_fs_exchange(const char *a, const char *b)
 {
 #ifdef SYS_renameat2

@@ -43,6 +43,13 @@ bool ptmi_fs_reflink(int fd_src, int fd_dst)
     return false;
 }
 
+int ptmi_os_sync_all(int fd)
+{
+    (void)fd;
+    sync();
+    return 0;
+}
+
 bool ptmi_fs_exchange(const char *a, const char *b)
 {
     (void)a, (void)b;

@@ -283,6 +283,17 @@ static void test_base_fs__free_bytes_and_network(void **state)
     assert_false(ptmi_fs_is_network("/proc"));
 }
 
+static void test_base_fs__sync_all(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    struct ptm_err err = {0};
+    unit_write(unit_path(tmp.path, "file"), "text");
+    assert_int_equal(ptmi_fs_sync_all(tmp.path, &err), PTM_OK);
+    assert_int_equal(ptmi_fs_sync_all(unit_path(tmp.path, "absent"), &err), PTM_ENOENT);
+    assert_non_null(strstr(err.msg, "absent"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_base_fs__copy_goes_from_offset_to_end),
         cmocka_unit_test(test_base_fs__copy_works_where_the_kernel_cannot),
         cmocka_unit_test(test_base_fs__free_bytes_and_network),
+        cmocka_unit_test(test_base_fs__sync_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
