@@ -137,6 +137,8 @@ struct ptm_net_download {
     void *renew_arg;
     void (*progress)(void *arg, int64_t done, int64_t total); /* NULL: none; caller's thread */
     void *progress_arg;
+    int64_t max_bytes; /* of a file whose size nobody knows before: more is PTM_ELIMIT, and removes
+                          the part; 0: no cap */
 };
 #define PTM_NET_DOWNLOAD_INIT                                        \
     {                                                                \

@@ -85,6 +85,14 @@ static ptm_rc wrong_size(struct fetch *f, int64_t size, struct ptm_err *err)
                        f->url_shown, (long long)size, (long long)f->d->expected_size);
 }
 
+static ptm_rc check_cap(struct fetch *f, int64_t size, struct ptm_err *err)
+{
+    if (f->d->max_bytes <= 0 || size <= f->d->max_bytes) return PTM_OK;
+    f->fatal = true;
+    return ptm_err_set(err, PTM_ELIMIT, "%s: more than the %lld bytes allowed here", f->url_shown,
+                       (long long)f->d->max_bytes);
+}
+
 /* ---- the head of an answer ---- */
 
 static ptm_rc head_of_part(struct fetch *f, const char *headers, struct ptm_err *err)
@@ -129,6 +137,7 @@ static ptm_rc on_head(void *arg, int status, const char *headers, struct ptm_err
         return ptm_err_set(err, PTM_EHTTP, "%s: HTTP %d instead of the file", f->url_shown, status);
     }
     PTM_TRY(status == 206 ? head_of_part(f, headers, err) : head_of_whole(f, headers, err));
+    PTM_TRY(check_cap(f, known_size(f), err));
     if (known_size(f) >= 0) PTM_TRY(ptmi_part_reserve(&f->part, known_size(f), err));
     return ptmi_part_learn(&f->part, headers, err);
 }
@@ -141,6 +150,7 @@ static ptm_rc on_bytes(void *arg, const void *data, size_t len, struct ptm_err *
         return ptm_err_set(err, PTM_ESIZE, "%s: the server sends more than the %lld bytes expected",
                            f->url_shown, (long long)f->limit);
     }
+    PTM_TRY(check_cap(f, f->part.offset + (int64_t)len, err));
     PTM_TRY(ptmi_part_append(&f->part, data, len, err));
     f->fetched += (int64_t)len;
     if (f->d->progress) f->d->progress(f->d->progress_arg, f->part.offset, known_size(f));
@@ -360,6 +370,7 @@ static ptm_rc fetch_all(struct fetch *f, char out_sha256[65], struct ptm_err *er
                                    "%s: not asked for, since --offline is in force", f->url_shown);
             ptm_rc rc = fill_part(f, err);
             if (rc == PTM_ESIZE && f->fatal && f->limit >= 0) ptmi_part_remove(&f->part);
+            if (rc == PTM_ELIMIT && f->fatal) ptmi_part_remove(&f->part);
             if (rc != PTM_OK) return interrupted(f, rc, err);
         }
         PTM_TRY(check_size(f, err));

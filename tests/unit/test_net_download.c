@@ -387,6 +387,26 @@ static void test_net_download__a_wrong_size_is_seen_early(void **state)
     end(&f);
 }
 
+static void test_net_download__a_cap_on_what_has_no_size(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "/endless");
+    f.d.expected_size = -1;
+    f.d.expected_sha256 = NULL;
+    f.d.max_bytes = 500000;
+    expect_failure(&f, PTM_ELIMIT, "more than the 500000 bytes allowed");
+    assert_true(f.fetched <= 500000);
+    assert_int_equal(part_size(&f), -1);
+    /* A length that is told is enough to know. */
+    f.d.url = httpd_url(&server, 0, "/bytes/700001", f.url);
+    expect_failure(&f, PTM_ELIMIT, "more than the 500000 bytes allowed");
+    assert_int_equal(f.fetched, 0);
+    f.d.max_bytes = SIZE;
+    expect_whole(&f);
+    end(&f);
+}
+
 static void test_net_download__html_instead_of_a_file(void **state)
 {
     (void)state;
@@ -694,6 +714,7 @@ int main(void)
         cmocka_unit_test(test_net_download__rubbish_in_the_part_costs_one_more_download),
         cmocka_unit_test(test_net_download__a_wrong_hash_removes_the_part),
         cmocka_unit_test(test_net_download__a_wrong_size_is_seen_early),
+        cmocka_unit_test(test_net_download__a_cap_on_what_has_no_size),
         cmocka_unit_test(test_net_download__html_instead_of_a_file),
         cmocka_unit_test(test_net_download__ranges_get_past_a_wall),
         cmocka_unit_test(test_net_download__chunks_of_a_server_without_ranges),
