@@ -88,6 +88,22 @@ PTM_MUST_USE ptm_rc ptmi_lfs_mirror(ptmi_git *git, ptm_net *net, ptm_store *stor
                                     const char *dir, const struct ptmi_lfs_opts *opts,
                                     struct ptmi_lfs_report *out, struct ptm_err *err);
 
+/* One object that is wanted as a file, without a store. */
+struct ptmi_lfs_want {
+    struct ptmi_lfs_pointer pointer;
+    const char *path; /* in the repository, for messages and progress */
+    const char *part; /* where it is fetched to: resumed where something is there, whole afterwards.
+                         The caller keeps others away. */
+};
+/*
+ * Fetches them from the repository at url; no oid may stand there twice. All or an error that names
+ * the first that could not be had: PTM_ENOTFOUND when upstream lost it. label: AUTHOR/NAME, for
+ * progress events.
+ */
+PTM_MUST_USE ptm_rc ptmi_lfs_fetch_parts(ptmi_git *git, ptm_net *net, const char *url,
+                                         const char *label, const struct ptmi_lfs_want *wants,
+                                         size_t n, struct ptm_err *err);
+
 /* Only counts what ptmi_lfs_mirror would want; no network. For estimates and --dry-run. */
 PTM_MUST_USE ptm_rc ptmi_lfs_count(ptmi_git *git, ptm_store *store, const char *dir,
                                    const struct ptmi_lfs_opts *opts, struct ptmi_lfs_report *out,

@@ -7,6 +7,7 @@
  */
 #include "lfs_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static void tell(void *arg, int64_t done, int64_t total)
     ptmi_task_progress(item->transfer->job->git->ctx, item->task, done, total);
 }
 
-static ptm_rc download(struct item *item, ptm_store_slot *slot, const char *url, bool upstream,
+static ptm_rc download(struct item *item, const char *part, const char *url, bool upstream,
                        struct ptm_err *err)
 {
     struct ptm_net_download d = PTM_NET_DOWNLOAD_INIT;
@@ -149,7 +150,7 @@ static ptm_rc download(struct item *item, ptm_store_slot *slot, const char *url,
     char sha256[65];
     int64_t fetched = 0;
     d.url = url;
-    d.part_path = ptm_store_slot_part(slot);
+    d.part_path = part;
     d.expected_size = pointer->size;
     d.expected_sha256 = pointer->oid;
     d.chunk_size = CHUNK_BYTES;
@@ -163,11 +164,10 @@ static ptm_rc download(struct item *item, ptm_store_slot *slot, const char *url,
     }
     ptm_rc rc = ptm_net_fetch(item->transfer->job->net, &d, sha256, &fetched, err);
     item->fetched += fetched;
-    if (rc < 0) return rc;
-    return ptm_store_slot_commit(slot, pointer->size, err);
+    return rc;
 }
 
-static ptm_rc from_upstream(struct item *item, ptm_store_slot *slot, char **out_url,
+static ptm_rc from_upstream(struct item *item, const char *part, char **out_url,
                             struct ptm_err *err)
 {
     if (item->answer.rc < 0) {
@@ -177,7 +177,7 @@ static ptm_rc from_upstream(struct item *item, ptm_store_slot *slot, char **out_
     if (ptmi_lfs_answer_is_stale(&item->answer)) PTM_TRY(ask_again(item, err));
     PTM_AUTO(ptmi_freep) char *url = strdup(item->answer.href);
     if (!url) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", item->object->path);
-    PTM_TRY(download(item, slot, url, true, err));
+    PTM_TRY(download(item, part, url, true, err));
     /* Signatures in the query are worth nothing later, and nobody else's business. */
     url[strcspn(url, "?")] = '\0';
     *out_url = ptm_steal(&url);
@@ -196,7 +196,8 @@ static ptm_rc from_elsewhere(struct item *item, ptm_store_slot *slot, char **out
         ptm_rc rc = opts->source(opts->arg, item->object->path, item->object->pointer.oid, attempt,
                                  &url, &why);
         if (rc == PTM_OK && !url) return PTM_OK;
-        if (rc == PTM_OK) rc = download(item, slot, url, false, &why);
+        if (rc == PTM_OK) rc = download(item, ptm_store_slot_part(slot), url, false, &why);
+        if (rc == PTM_OK) rc = ptm_store_slot_commit(slot, item->object->pointer.size, &why);
         if (rc == PTM_OK) {
             *out_url = ptm_steal(&url);
             return PTM_OK;
@@ -211,11 +212,50 @@ static ptm_rc from_elsewhere(struct item *item, ptm_store_slot *slot, char **out
     return PTM_OK;
 }
 
+static bool is_empty(const struct ptmi_lfs_pointer *pointer)
+{
+    return pointer->size == 0 && ptmi_str_eq(pointer->oid, EMPTY_OID);
+}
+
 static ptm_rc put_empty(struct item *item, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_closep) int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return ptm_err_set(err, PTM_EIO, "/dev/null: cannot open");
     return ptm_store_put_fd(item->transfer->job->store, fd, EMPTY_OID, NULL, err);
+}
+
+/* 404 and 410 are the server's word that it is gone; anything else may be better tomorrow. */
+static void settle_failed(struct item *item, ptm_rc rc, struct ptm_err *why)
+{
+    ptmi_lfs_outcome outcome = rc == PTM_ENOTFOUND ? PTMI_LFS_LOST : PTMI_LFS_FAILED;
+    rc = ptm_err_ctx(why, rc, "%s", item->object->path);
+    settle(item, outcome, NULL, why);
+}
+
+static ptm_rc make_empty(const char *path, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_closep)
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    return fd >= 0 ? PTM_OK : ptm_err_sys(err, errno, "%s: cannot make", path);
+}
+
+/* Without a store: into the object's own part. */
+static ptm_rc bring_part(struct item *item, struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_freep) char *from = NULL;
+    struct ptm_err why = {0};
+    const char *part = item->object->part;
+    ptm_rc rc = is_empty(&item->object->pointer) ? make_empty(part, &why)
+                                                 : from_upstream(item, part, &from, &why);
+    if (is_fatal(rc)) {
+        if (err) *err = why;
+        return rc;
+    }
+    if (rc == PTM_OK)
+        settle(item, PTMI_LFS_FETCHED, from, NULL);
+    else
+        settle_failed(item, rc, &why);
+    return PTM_OK;
 }
 
 /* Fetches one object and says how it ended. Fails only with what would fail for all. */
@@ -226,7 +266,8 @@ static ptm_rc bring(struct item *item, struct ptm_err *err)
     struct ptm_err why = {0};
     const struct ptmi_lfs_pointer *pointer = &item->object->pointer;
     bool present = false;
-    if (pointer->size == 0 && ptmi_str_eq(pointer->oid, EMPTY_OID)) {
+    if (!item->transfer->job->store) return bring_part(item, err);
+    if (is_empty(pointer)) {
         PTM_TRY(put_empty(item, err));
         settle(item, PTMI_LFS_FETCHED, NULL, NULL);
         return PTM_OK;
@@ -236,7 +277,8 @@ static ptm_rc bring(struct item *item, struct ptm_err *err)
         settle(item, PTMI_LFS_PRESENT, NULL, NULL);
         return PTM_OK;
     }
-    ptm_rc rc = from_upstream(item, slot, &from, &why);
+    ptm_rc rc = from_upstream(item, ptm_store_slot_part(slot), &from, &why);
+    if (rc == PTM_OK) rc = ptm_store_slot_commit(slot, pointer->size, &why);
     if (rc == PTM_OK) {
         settle(item, PTMI_LFS_FETCHED, from, NULL);
         return PTM_OK;
@@ -246,12 +288,10 @@ static ptm_rc bring(struct item *item, struct ptm_err *err)
         return rc;
     }
     PTM_TRY(from_elsewhere(item, slot, &from, err));
-    /* 404 and 410 are the server's word that it is gone; anything else may be better tomorrow. */
-    ptmi_lfs_outcome outcome = from                  ? PTMI_LFS_ELSEWHERE
-                               : rc == PTM_ENOTFOUND ? PTMI_LFS_LOST
-                                                     : PTMI_LFS_FAILED;
-    rc = ptm_err_ctx(&why, rc, "%s", item->object->path);
-    settle(item, outcome, from, &why);
+    if (from)
+        settle(item, PTMI_LFS_ELSEWHERE, from, NULL);
+    else
+        settle_failed(item, rc, &why);
     return PTM_OK;
 }
 

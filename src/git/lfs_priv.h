@@ -98,6 +98,7 @@ bool ptmi_lfs_answer_is_stale(const struct ptmi_lfs_answer *answer);
 struct ptmi_lfs_object {
     struct ptmi_lfs_pointer pointer;
     const char *path; /* the first it was found at */
+    const char *part; /* a job without store: where it is fetched to, resumed; else NULL */
     bool wanted;
     bool have;  /* in the store */
     bool fresh; /* since this call: whatever stood for it before was not whole */
@@ -105,13 +106,13 @@ struct ptmi_lfs_object {
 struct ptmi_lfs_job {
     ptmi_git *git;
     ptm_net *net;
-    ptm_store *store;
-    const char *url; /* the repository's */
+    ptm_store *store; /* NULL: into the objects' parts */
+    const char *url;  /* the repository's */
     const char *dir;
     const struct ptmi_lfs_opts *opts;
     struct ptmi_lfs_report *report;
 };
-/* Brings the wanted objects that are not there into the store. Sets have. */
+/* Brings the wanted objects that are not there into the store. Sets have. Each oid stands once. */
 PTM_MUST_USE ptm_rc ptmi_lfs_fetch(const struct ptmi_lfs_job *job, struct ptmi_lfs_object *objects,
                                    size_t n, struct ptm_err *err);
 
