@@ -19,7 +19,7 @@ int ptmi_torch_answer(const char *answer, size_t len)
     char word[4] = "";
     while (len && strchr(" \t\r\n", answer[len - 1])) len--;
     while (len && strchr(" \t", *answer)) answer++, len--;
-    if (len >= sizeof word) return -1;
+    if (len >= sizeof word || memchr(answer, '\0', len)) return -1;
     memcpy(word, answer, len);
     if (strcasecmp(word, "y") == 0 || strcasecmp(word, "yes") == 0) return 1;
     return len == 0 || strcasecmp(word, "n") == 0 || strcasecmp(word, "no") == 0 ? 0 : -1;

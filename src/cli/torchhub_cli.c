@@ -24,7 +24,7 @@ ptm_rc ptmi_torch_host(const char *text, const char **out_host, char **out_rule,
                        struct ptm_err *err)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789.-:[]";
+                                  "0123456789.-:";
     char shown[100];
     *out_host = NULL;
     *out_rule = NULL;

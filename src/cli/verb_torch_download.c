@@ -13,9 +13,14 @@
 static ptm_rc destination(const char *url, const char *dst, char **out, struct ptm_err *err)
 {
     struct stat st;
+    char shown[300];
     bool folder = dst && (ptmi_str_ends(dst, "/") || (stat(dst, &st) == 0 && S_ISDIR(st.st_mode)));
     PTM_AUTO(ptmi_freep) char *name = NULL;
-    if (!dst || folder) PTM_TRY(ptmi_weights_name(url, &name, err));
+    ptm_rc rc = !dst || folder ? ptmi_weights_name(url, &name, err) : PTM_OK;
+    if (rc == PTM_EINVAL)
+        return ptm_err_set(err, rc, "torch download: '%s' has no name for a file; give one as DST",
+                           ptmi_str_printable(shown, sizeof shown, url));
+    if (rc < 0) return rc;
     *out = folder ? ptmi_path_join(dst, name) : strdup(dst ? dst : name);
     return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", url);
 }
@@ -59,5 +64,7 @@ ptm_rc ptmi_verb_torch_download(struct ptmi_cli *cli, int *status, struct ptm_er
     opts.progress_arg = &transfer;
     ptm_rc rc = ptm_torchhub_download_url_to_file(torch.hub, url, path, &opts, sha256, err);
     ptmi_torch_transfer_end(&transfer, rc);
-    return rc < 0 ? rc : print(cli, url, path, sha256, err);
+    if (rc < 0) return rc;
+    if (!*sha256) ptmi_torch_say(cli, "%s: is there already; --force fetches it anew", path);
+    return print(cli, url, path, sha256, err);
 }

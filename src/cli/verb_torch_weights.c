@@ -46,10 +46,5 @@ ptm_rc ptmi_verb_torch_weights(struct ptmi_cli *cli, int *status, struct ptm_err
     ptm_rc rc = ptm_torchhub_weights(torch.hub, url, &opts, &path, &checked, err);
     ptmi_torch_transfer_end(&transfer, rc);
     if (rc < 0) return rc;
-    if (opts.check_hash && !checked)
-        ptmi_torch_say(cli,
-                       "%s: nothing to compare it with: its name has no hash of 8 digits or "
-                       "more",
-                       transfer.name);
     return print(cli, path, checked, err);
 }

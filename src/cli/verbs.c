@@ -294,8 +294,8 @@ static const struct ptmi_verb table[] = {
             "begins with a dash stands behind --.\n\n"
             "A repository must be trusted: its owner is facebookresearch, facebookincubator, "
             "pytorch or fairinternal, or it stands in the list of the hub folder (ptm torch "
-            "trust), or a copy is in the cache already, as torch has it. Else the question comes "
-            "on a terminal; where there is none, it is refused. Folders are yours: nobody asks.",
+            "trust), or torch.hub has fetched it already. Else the question comes on a terminal; "
+            "where there is none, it is refused. Folders are yours: nobody asks.",
         .examples = {{"torch load pytorch/vision resnet18 weights=DEFAULT --out resnet18", NULL},
                      {"torch load . mnist pretrained=true --out mnist", "the repository this is"},
                      {NULL, NULL}},
@@ -313,9 +313,8 @@ static const struct ptmi_verb table[] = {
             "reaches: authors publish branches and tags, and GitHub shows commits of forks under "
             "the original's name, too. Any number of calls at once fetch once, and the folder "
             "appears whole.\n\n"
-            "Fetching runs nothing: nobody is asked about trust, and the list of trusted "
-            "repositories stays as it is. But torch.hub, and so torch load, takes what is in the "
-            "cache for trusted.",
+            "Fetching runs nothing: nobody is asked about trust, and ptm torch load still asks. "
+            "torch.hub itself does not: it takes whatever is in the cache for trusted.",
         .examples = {{"torch fetch pytorch/vision:v0.10.0", NULL},
                      {"torch fetch pytorch/vision --refresh", "is there a newer commit?"},
                      {"torch fetch pytorch/vision --force-reload", "take it"},
@@ -328,11 +327,12 @@ static const struct ptmi_verb table[] = {
         .name = "torch download",
         .operands = "URL [DST]",
         .summary = "Fetch a file, whole and checked.",
-        .text = "DST is a file or a folder; without it the file has the name it has in the URL and "
-                "goes into the current folder. A body that is shorter than announced is not taken "
-                "for the file; interrupted, the same command goes on where it was. An HTML page in "
-                "place of a checkpoint is named as such. What is there already is left as it is "
-                "when its hash fits.",
+        .text =
+            "DST is a file or a folder; without it the file has the name it has in the URL and "
+            "goes into the current folder. A body that is shorter than announced is not taken "
+            "for the file; interrupted, the same command goes on where it was. An HTML page in "
+            "place of a checkpoint is named as such. What is there already stays as it is, unless "
+            "its hash is not the wanted one, or --force is given.",
         .examples = {{"torch download https://example.org/net-1a2b3c4d.pth", NULL},
                      {"torch download https://example.org/net.pth weights/ --hash 1a2b3c4d5e6f",
                       NULL},
@@ -344,13 +344,13 @@ static const struct ptmi_verb table[] = {
     {
         .name = "torch weights",
         .operands = "URL",
-        .summary = "Fetch weights into the hub folder, and print where they are.",
+        .summary = "Fetch weights into the hub folder; print the path.",
         .text = "What torch.hub.load_state_dict_from_url() would fetch, under the name it would "
                 "have there; what is there is not fetched again. ptm weights ls shows what is in "
                 "it, ptm weights scan whether loading it is safe.",
-        .examples = {{"torch weights https://download.pytorch.org/models/resnet18-f37072fd.pth "
-                      "--check-hash",
+        .examples = {{"torch weights https://download.pytorch.org/models/resnet18-f37072fd.pth",
                       NULL},
+                     {"torch weights https://example.org/net-1a2b3c4d.pth --check-hash", NULL},
                      {NULL, NULL}},
         .groups = TORCH_NET | PTMI_GROUP_TORCH_WEIGHTS | PTMI_GROUP_FORCE,
         .flags = PTMI_VERB_TOKENS,
@@ -393,8 +393,8 @@ static const struct ptmi_verb table[] = {
         .summary = "Repositories whose code may run without a question.",
         .text = "The list is the file trusted_list in the hub folder, which torch uses, too; its "
                 "lines are OWNER_NAME. What facebookresearch, facebookincubator, pytorch and "
-                "fairinternal own is trusted without standing there, and so is what is in the "
-                "cache already.",
+                "fairinternal own is trusted without standing there, and so is what torch.hub has "
+                "fetched.",
         .examples = {{"torch trust", NULL},
                      {"torch trust add ultralytics/yolov5", NULL},
                      {NULL, NULL}},

@@ -1,0 +1,1 @@
+ptm torch cache prune --older-than soon

@@ -1,0 +1,1 @@
+ptm torch dir --hub-dir /x/hub; ptm torch dir --hub-dir '~/hub' | sed "s|$HOME|HOME|"

@@ -1,0 +1,1 @@
+ptm torch download -q --offline https://example.org/x.pth

@@ -1,0 +1,1 @@
+ptm torch download https://example.org/x.pth --hash 12

@@ -1,0 +1,1 @@
+GH_HOST=https://git.example.org ptm torch fetch acme/model

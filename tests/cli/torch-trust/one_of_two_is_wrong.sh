@@ -1,0 +1,2 @@
+. "$PROJECT/tests/cli/hubs.sh"
+ptm torch trust add nothing acme/model; status=$?; ptm torch trust; exit $status

@@ -1,0 +1,2 @@
+. "$PROJECT/tests/cli/hubs.sh"
+ptm torch trust add 'a/b:c/../d'
