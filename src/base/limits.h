@@ -238,3 +238,11 @@
 #ifndef PTM_LIMIT_PYTHON_DEPTH
 #define PTM_LIMIT_PYTHON_DEPTH 160
 #endif
+/* What running an entry point may leave: bytes of its tensors (the largest models of torch.hub have
+ * 30 GB) and downloads it may ask for (ensembles ask for a dozen). */
+#ifndef PTM_LIMIT_RUN_STATE
+#define PTM_LIMIT_RUN_STATE (256ll << 30)
+#endif
+#ifndef PTM_LIMIT_RUN_WANTS
+#define PTM_LIMIT_RUN_WANTS 64
+#endif

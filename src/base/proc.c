@@ -478,3 +478,12 @@ void ptmi_proc_result_clear(struct ptmi_proc_result *result)
     ptmi_buf_clear(&result->out_text);
     ptmi_buf_clear(&result->err_text);
 }
+
+void ptmi_proc_last_line(struct ptmi_buf *text, char out[256])
+{
+    size_t len = text->data ? text->len : 0;
+    while (len > 0 && text->data[len - 1] == '\n') len--;
+    if (len > 0) text->data[len] = '\0';
+    const char *start = len > 0 ? strrchr(text->data, '\n') : NULL;
+    ptmi_str_printable(out, 256, start ? start + 1 : len > 0 ? text->data : "");
+}

@@ -47,5 +47,8 @@ struct ptmi_proc_result {
 PTM_MUST_USE ptm_rc ptmi_proc_run(ptm_ctx *ctx, const struct ptmi_proc *proc,
                                   struct ptmi_proc_result *out, struct ptm_err *err);
 void ptmi_proc_result_clear(struct ptmi_proc_result *result);
+/* The last line of text, made printable; "" when there is none. text loses the newlines after it.
+ */
+void ptmi_proc_last_line(struct ptmi_buf *text, char out[256]);
 /* Full path of a program in PATH, malloc'ed, or NULL. */
 char *ptmi_proc_which(const char *name);

@@ -88,30 +88,3 @@ __attribute__((weak)) ptm_rc ptm_torchhub_check(ptm_torchhub *hub, const char *d
 {
     return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_check: not built yet");
 }
-
-__attribute__((weak)) ptm_rc ptm_torchhub_init(const char *dir, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_init: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_load(ptm_torchhub *hub, const char *repo,
-                                               const char *entry,
-                                               const struct ptm_torchhub_load_opts *opts,
-                                               const char *out_dir, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_load: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_run_list(ptm_torchhub *hub, const char *repo,
-                                                   const struct ptm_torchhub_load_opts *opts,
-                                                   char **out, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_run_list: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptmi_archive_fetch(ptm_torchhub *hub, const struct ptmi_ref *ref,
-                                                struct ptm_torchhub_repo *repo, const char *dest,
-                                                struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptmi_archive_fetch: not built yet");
-}
