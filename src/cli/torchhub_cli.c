@@ -91,6 +91,7 @@ void ptmi_torch_say(struct ptmi_cli *cli, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    fflush(stdout); /* what is said of results comes after them */
     ptmi_progress_say(cli->progress, line);
 }
 

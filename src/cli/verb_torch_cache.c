@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../base/auto.h"
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "torchhub_cli.h"
 
@@ -29,20 +29,14 @@ static char *name_of(const struct ptm_torchhub_cached *item)
     return sure ? ptmi_torch_repo_name(repo) : strdup(item->path);
 }
 
-static void day(int64_t seconds, char out[16])
-{
-    time_t when = (time_t)seconds;
-    struct tm tm = {0};
-    if (!gmtime_r(&when, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0) snprintf(out, 16, "-");
-}
-
 static void json_item(struct ptmi_json_line *line, const struct ptm_torchhub_cached *item)
 {
+    char when[32];
     ptmi_json_line_begin(line);
     ptmi_json_line_str(line, "kind", kinds[item->kind]);
     ptmi_json_line_str(line, "path", item->path);
     ptmi_json_line_int(line, "bytes", item->bytes);
-    ptmi_json_line_int(line, "modified", item->modified);
+    ptmi_json_line_str(line, "changed", ptmi_clock_iso(item->modified, when));
     if (item->repo) ptmi_torch_repo_json(line, item->repo);
 }
 
@@ -60,10 +54,11 @@ static ptm_rc tally(struct cache *cache, const struct ptm_torchhub_cached *item,
 static void add_row(struct ptmi_table *table, const struct ptm_torchhub_cached *item)
 {
     const struct ptm_torchhub_repo *repo = item->repo;
-    char size[32], date[16], commit[13] = "";
+    char size[32], date[32], commit[13] = "";
     PTM_AUTO(ptmi_freep) char *name = name_of(item);
     if (repo && repo->commit) snprintf(commit, sizeof commit, "%s", repo->commit);
-    day(item->modified, date);
+    ptmi_clock_iso(item->modified, date);
+    date[10] = '\0'; /* the day is enough */
     ptmi_table_cell(table, PTMI_PLAIN, kinds[item->kind]);
     ptmi_table_cell(table, PTMI_PLAIN, ptmi_str_human_size(item->bytes, size));
     ptmi_table_cell(table, PTMI_PLAIN, date);
@@ -104,6 +99,14 @@ static ptm_rc list(struct cache *cache, struct ptm_err *err)
 
 /* --- verify --- */
 
+static const char *finding(const struct ptm_torchhub_cached *item)
+{
+    if (item->why) return item->why->msg;
+    if (item->checked) return "whole";
+    return item->kind == PTM_CACHED_LEFTOVER ? "left by a run that was killed"
+                                             : "nothing to compare it with";
+}
+
 static ptm_rc on_verified(void *arg, const struct ptm_torchhub_cached *item, struct ptm_err *err)
 {
     struct cache *cache = arg;
@@ -124,10 +127,7 @@ static ptm_rc on_verified(void *arg, const struct ptm_torchhub_cached *item, str
         PTM_AUTO(ptmi_freep) char *name = name_of(item);
         bool colors = cli->out.colors_out;
         ptmi_out_printf(&cli->out, "%s: %s%s%s\n", name ? name : "",
-                        ptmi_out_code(colors, item->why ? PTMI_RED : PTMI_PLAIN),
-                        item->why       ? item->why->msg
-                        : item->checked ? "whole"
-                                        : "nothing to compare it with",
+                        ptmi_out_code(colors, item->why ? PTMI_RED : PTMI_PLAIN), finding(item),
                         ptmi_out_code(colors, PTMI_PLAIN));
     }
     fflush(stdout);
