@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from ._ptm import ffi, lib
 
@@ -62,6 +62,8 @@ def new_err() -> Any:
 _lock = threading.Lock()
 _context: Any = None
 _net: Any = None
+_NET_VARIABLES = ("PTM_REWRITE", "HF_ENDPOINT", "HF_TOKEN", "GITHUB_TOKEN")
+_net_state: list = []
 _pid = 0
 
 
@@ -102,25 +104,32 @@ def _token_file() -> Optional[str]:
         return None
 
 
+def net_opts(more_rewrites: Sequence[str] = (), offline: bool = False) -> tuple:
+    """(struct ptm_net_opts *, what must stay until it was copied): $PTM_REWRITE, $HF_ENDPOINT, $HF_TOKEN and $GITHUB_TOKEN as for the
+    command. Of two rules for one address the later one holds: what the user wrote out is nearer than more_rewrites."""
+    opts = ffi.new("struct ptm_net_opts *")
+    opts.size, opts.offline = ffi.sizeof("struct ptm_net_opts"), offline
+    rules = [ffi.new("char[]", rule.encode()) for rule in (*more_rewrites, *_rewrites())]
+    array = ffi.new("char *[]", rules) if rules else ffi.NULL
+    opts.rewrites, opts.n_rewrites = array, len(rules)
+    kept = [array, *rules]
+    for field, value in (("hf_token", os.environ.get("HF_TOKEN") or _token_file()), ("github_token", os.environ.get("GITHUB_TOKEN"))):
+        if value:
+            kept.append(ffi.new("char[]", value.encode()))
+            setattr(opts, field, kept[-1])
+    return opts, kept
+
+
 def net() -> Any:
-    """The process's ptm_net, made at the first use: $PTM_REWRITE, $HF_ENDPOINT, $HF_TOKEN and $GITHUB_TOKEN as for the command."""
-    global _net
-    ctx = context()
+    """The process's ptm_net, made at the first use; another one when its variables changed, the old one may be in use."""
+    global _net, _net_state
+    ctx, state = context(), [os.environ.get(name) for name in _NET_VARIABLES]
     with _lock:
-        if _net is None:
-            opts = ffi.new("struct ptm_net_opts *")
-            opts.size = ffi.sizeof("struct ptm_net_opts")
-            rules = [ffi.new("char[]", rule.encode()) for rule in _rewrites()]
-            array = ffi.new("char *[]", rules) if rules else ffi.NULL
-            opts.rewrites, opts.n_rewrites = array, len(rules)
-            kept = []
-            for field, value in (("hf_token", os.environ.get("HF_TOKEN") or _token_file()), ("github_token", os.environ.get("GITHUB_TOKEN"))):
-                if value:
-                    kept.append(ffi.new("char[]", value.encode()))
-                    setattr(opts, field, kept[-1])
+        if _net is None or _net_state != state:
+            opts, _kept = net_opts()
             out, err = ffi.new("ptm_net **"), new_err()
             check(lib.ptm_net_open(ctx, opts, out, err), err)
-            _net = out[0]
+            _net, _net_state = out[0], state
         return _net
 
 
@@ -131,3 +140,14 @@ def version() -> str:
 @ffi.def_extern(onerror=None)
 def ptm_py_skipped(arg: Any, tensor: Any, why: Any) -> None:
     ffi.from_handle(arg)(text(tensor), text(why))
+
+
+@ffi.def_extern(onerror=None)
+def ptm_py_progress(arg: Any, done: int, total: int) -> None:
+    ffi.from_handle(arg)(done, total)
+
+
+@ffi.def_extern(onerror=None)
+def ptm_py_ask(arg: Any, question: Any, out_yes: Any, err: Any) -> int:
+    out_yes[0] = ffi.from_handle(arg)(text(question))
+    return lib.PTM_OK

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""The C library's torchhub.h for ptmtorrent.hub: handles, calls that Ctrl-C can end, progress."""
+from __future__ import annotations
+
+import collections
+import os
+import threading
+import weakref
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+from ._core import check, ffi, lib, net_opts, new_err, text
+
+# Handles are kept for the next call, each with the connections it has: a program uses one hub folder, a test suite many.
+_KEPT = 4
+_ENVIRONMENT = ("PTM_REWRITE", "HF_ENDPOINT", "HF_TOKEN", "GITHUB_TOKEN", "GH_HOST")
+_MAX_ANSWER = 64 << 20  # of all branches and tags: a line of some 80 bytes for each
+
+_lock = threading.Lock()
+_handles: "collections.OrderedDict" = collections.OrderedDict()
+
+
+def _forget_all() -> None:
+    # A forked child has none of the threads behind the handles, and another thread may have held the lock.
+    global _lock
+    _lock = threading.Lock()
+    _handles.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+class Copy(NamedTuple):
+    """A repository in the cache (struct ptm_torchhub_repo)."""
+    owner: str
+    name: str
+    ref: str
+    dir: str
+    cached: bool
+    by_torch: bool
+    ambiguous: bool
+
+
+def _close(pid: int, ctx: Any, hub: Any) -> None:
+    if pid == os.getpid():
+        lib.ptm_torchhub_close(hub)
+        lib.ptm_ctx_free(ctx)
+
+
+class Handle:
+    """A ptm_torchhub with a context of its own, so that cancelling ends its calls alone."""
+
+    def __init__(self, directory: Optional[str], offline: bool):
+        ctx, hub, err = ffi.new("ptm_ctx **"), ffi.new("ptm_torchhub **"), new_err()
+        opts = ffi.new("struct ptm_torchhub_opts *")
+        host = os.environ.get("GH_HOST") or "github.com"
+        enterprise = [] if host == "github.com" else [f"https://github.com/=https://{host}/"]
+        net, kept = net_opts(enterprise, offline)
+        kept += [ffi.new("char[]", host.encode()), ffi.new("char[]", os.fsencode(directory)) if directory else ffi.NULL]
+        opts.size, opts.net, opts.host, opts.dir = ffi.sizeof("struct ptm_torchhub_opts"), net, kept[-2], kept[-1]
+        check(lib.ptm_ctx_new(ffi.NULL, ctx, err), err)
+        rc = lib.ptm_torchhub_open(ctx[0], opts, hub, err)
+        if rc < 0:
+            lib.ptm_ctx_free(ctx[0])
+        check(rc, err)
+        self.ctx, self.pointer = ctx[0], hub[0]
+        # Not at exit: a thread may still be in a call.
+        weakref.finalize(self, _close, os.getpid(), self.ctx, self.pointer).atexit = False
+
+    def cancel(self) -> None:
+        """Ends what is under way; the handle is of no use afterwards."""
+        with _lock:
+            for key in [key for key, handle in _handles.items() if handle is self]:
+                del _handles[key]
+        lib.ptm_ctx_cancel(self.ctx, 2)
+
+
+def handle(directory: Optional[str] = None, offline: bool = False) -> Handle:
+    """A handle for this hub folder; None: any will do, for what does not look at the folder."""
+    state = (offline, *(os.environ.get(name) for name in _ENVIRONMENT))
+    with _lock:
+        for key in reversed(_handles):
+            if key[1:] == state and directory in (None, key[0]):
+                _handles.move_to_end(key)
+                return _handles[key]
+        made = _handles[(directory, *state)] = Handle(directory, offline)
+        while len(_handles) > _KEPT:
+            _handles.popitem(last=False)
+        return made
+
+
+def _interruptible(use: Handle, call: Callable[[], Any]) -> Any:
+    """call(), which waits in C for the network. Python acts on Ctrl-C only between its own steps: so the main thread leaves the call to
+    another one, and ends it when it is interrupted. What was fetched stays for the next call to go on with."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    done, result = threading.Event(), []
+
+    def work() -> None:
+        try:
+            result.append(call())
+        finally:
+            done.set()
+
+    worker = threading.Thread(target=work, name="ptmtorrent", daemon=True)
+    worker.start()
+    try:
+        done.wait()
+    except BaseException:
+        use.cancel()
+        done.wait()
+        raise
+    return result[0]
+
+
+def _check(rc: int, err: Any, url: str = "") -> int:
+    if rc >= 0:
+        return rc
+    from . import _hub_errors
+    raise _hub_errors.exception(rc, err, url)
+
+
+def _fetch(use: Handle, repo: str, force_reload: bool, skip_validation: bool) -> Callable[[], Any]:
+    opts = ffi.new("struct ptm_torchhub_fetch_opts *")
+    opts.size, opts.trust = ffi.sizeof("struct ptm_torchhub_fetch_opts"), lib.PTM_TRUST_SKIP
+    opts.force_reload, opts.skip_validation = force_reload, skip_validation
+
+    def call() -> Any:
+        out, err = ffi.new("struct ptm_torchhub_repo *"), new_err()
+        return lib.ptm_torchhub_fetch(use.pointer, repo.encode(), opts, out, err), out, err
+    return call
+
+
+def _copy(out: Any) -> Copy:
+    try:
+        return Copy(*(text(field) or "" for field in (out.owner, out.name, out.ref, out.dir)),  # type: ignore[call-arg]
+                    bool(out.cached), bool(out.by_torch), bool(out.ambiguous))
+    finally:
+        lib.ptm_torchhub_repo_clear(out)
+
+
+def look(directory: str, repo: str) -> Optional[Copy]:
+    """The copy of a repository that is in the cache; None: there is none. Never asks the network."""
+    use = handle(directory, offline=True)
+    rc, out, err = _fetch(use, repo, False, True)()
+    if rc in (lib.PTM_EOFFLINE, lib.PTM_ENOENT, lib.PTM_ENOTFOUND):
+        return None
+    _check(rc, err)
+    return _copy(out)
+
+
+def fetch(directory: str, repo: str, force_reload: bool = False, skip_validation: bool = False) -> Copy:
+    """Makes sure that a repository is in the cache. Trust is not asked about here."""
+    use = handle(directory)
+    rc, out, err = _interruptible(use, _fetch(use, repo, force_reload, skip_validation))
+    _check(rc, err, f"https://github.com/{repo}")
+    return _copy(out)
+
+
+def settle(directory: str, repo: str, ask: Callable[[str], bool]) -> None:
+    """Is a copy that torch made of this repository, though its folder could be another's? The answer is kept beside it; FileError for no."""
+    answers: list = []
+
+    def answer(question: str) -> bool:
+        try:
+            return ask(question)
+        except BaseException as error:  # nothing may pass through C
+            answers.append(error)
+            return False
+    err, out, keep = new_err(), ffi.new("struct ptm_torchhub_repo *"), ffi.new_handle(answer)
+    opts = ffi.new("struct ptm_torchhub_fetch_opts *")
+    opts.size, opts.trust = ffi.sizeof("struct ptm_torchhub_fetch_opts"), lib.PTM_TRUST_ALWAYS
+    opts.ask, opts.ask_arg = lib.ptm_py_ask, keep
+    rc = lib.ptm_torchhub_fetch(handle(directory, offline=True).pointer, repo.encode(), opts, out, err)
+    if answers:
+        raise answers[0]
+    _check(rc, err)
+    lib.ptm_torchhub_repo_clear(out)
+
+
+def trusted(directory: str, repo: str) -> bool:
+    """Is it trusted by its owner, by the list, or by a copy in the cache?"""
+    out, err = ffi.new("bool *"), new_err()
+    _check(lib.ptm_torchhub_trusted(handle(directory).pointer, repo.encode(), out, err), err)
+    return bool(out[0])
+
+
+def trust(directory: str, repo: str) -> None:
+    """Adds "owner/name" to the list of trusted repositories."""
+    err = new_err()
+    _check(lib.ptm_torchhub_trust(handle(directory).pointer, repo.encode(), err), err)
+
+
+class _Progress:
+    """Feeds a bar that is made when the size is known; what goes wrong in it ends the download."""
+
+    def __init__(self, use: Handle, bar: Callable[[Optional[int]], Any]):
+        self.use, self.make, self.bar, self.done = use, bar, None, 0
+        self.error: Optional[BaseException] = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self.error is not None:
+            return
+        try:
+            if self.bar is None:
+                self.bar = self.make(total if total >= 0 else None)
+                self.bar.__enter__()
+            if done < self.done:  # a try that began anew
+                self.done = done
+            self.bar.update(done - self.done)
+            self.done = done
+        except BaseException as error:  # nothing may pass through C
+            self.error = error
+            self.use.cancel()
+
+    def finish(self) -> None:
+        if self.bar is not None:
+            self.bar.__exit__(None, None, None)
+        if self.error is not None:
+            raise self.error
+
+
+def download(url: str, dst: str, hash_prefix: Optional[str], replace: bool, bar: Optional[Callable[[Optional[int]], Any]]) -> None:
+    """url to the file dst, which appears whole. bar(total) makes what shows the progress: a context manager with update(n)."""
+    use = handle()
+    opts, err = ffi.new("struct ptm_torchhub_download_opts *"), new_err()
+    opts.size, opts.replace = ffi.sizeof("struct ptm_torchhub_download_opts"), replace
+    prefix = ffi.new("char[]", hash_prefix.encode()) if hash_prefix else ffi.NULL
+    opts.hash_prefix = prefix
+    progress = _Progress(use, bar) if bar else None
+    keep = ffi.new_handle(progress)
+    if progress:
+        opts.progress, opts.progress_arg = lib.ptm_py_progress, keep
+    try:
+        rc = _interruptible(use, lambda: lib.ptm_torchhub_download_url_to_file(use.pointer, url.encode(), os.fsencode(dst), opts, ffi.NULL, err))
+    finally:
+        if progress:
+            progress.finish()
+    _check(rc, err, url)
+
+
+def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None) -> bytes:
+    """The body of a small answer, by the rules for rewriting and credentials of the library."""
+    from ._core import net
+    ask, out, err = ffi.new("struct ptm_net_request *"), ffi.new("struct ptm_net_response *"), new_err()
+    lines = [ffi.new("char[]", header.encode()) for header in headers]
+    array, where = ffi.new("char *[]", lines) if lines else ffi.NULL, ffi.new("char[]", url.encode())
+    ask.size, ask.url, ask.max_body = ffi.sizeof("struct ptm_net_request"), where, _MAX_ANSWER
+    ask.headers, ask.n_headers = array, len(lines)
+    data = ffi.from_buffer(body) if body else ffi.NULL
+    ask.body, ask.body_len = data, len(body or b"")
+    try:
+        _check(lib.ptm_net_perform(net(), ask, out, err), err, url)
+        return bytes(ffi.buffer(out.body, out.body_len)) if out.body != ffi.NULL else b""
+    finally:
+        lib.ptm_net_response_clear(out)
