@@ -206,7 +206,7 @@ static ptm_rc download(struct fetching *f, const char *folder, struct ptm_torchh
 /* Who waited for the lock finds what the other fetched. */
 static ptm_rc fetch_locked(struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_lock_releasep) ptmi_lock *lock = NULL;
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
     PTM_AUTO(ptmi_freep) char *folder = ptmi_repo_spec_folder(&f->spec, f->spec.ref);
     if (!folder) return ptm_err_set(err, PTM_ENOMEM, "%s/%s", f->spec.owner, f->spec.name);
     PTM_TRY(ptmi_hub_lock(f->hub, folder, &lock, err));

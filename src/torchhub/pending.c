@@ -4,31 +4,6 @@
 #include "torchhub_priv.h"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-__attribute__((weak)) ptm_rc ptm_torchhub_cache_each(ptm_torchhub *hub, ptm_torchhub_cached_fn fn,
-                                                     void *arg, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_each: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_cache_verify(ptm_torchhub *hub, ptm_torchhub_cached_fn fn,
-                                                       void *arg, struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_verify: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_cache_remove(ptm_torchhub *hub, const char *path,
-                                                       struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_remove: not built yet");
-}
-
-__attribute__((weak)) ptm_rc ptm_torchhub_cache_prune(ptm_torchhub *hub, int days, bool dry_run,
-                                                      ptm_torchhub_cached_fn fn, void *arg,
-                                                      struct ptm_err *err)
-{
-    return ptm_err_set(err, PTM_EUNSUPPORTED, "ptm_torchhub_cache_prune: not built yet");
-}
-
 __attribute__((weak)) ptm_rc ptm_hubconf_open(const char *dir, ptm_hubconf **out,
                                               struct ptm_err *err)
 {

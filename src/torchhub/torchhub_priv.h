@@ -6,8 +6,10 @@
 
 #include <ptm/torchhub.h>
 
+#include "../base/arena.h"
 #include "../base/auto.h"
 #include "../base/fs.h"
+#include "../base/limits.h"
 #include "../git/git.h"
 #include "weights_name.h"
 
@@ -141,8 +143,9 @@ PTM_MUST_USE ptm_rc ptmi_refs_pick(const struct ptmi_refs_seen *seen, struct ptm
 
 /* --- hub_publish.c: folders of the cache appear and vanish whole --- */
 
-PTM_DEFINE_CLEANUP(ptmi_lock_releasep, ptmi_lock *, ptmi_lock_release)
-/* The lock of HUB_DIR/folder: who holds it may replace or remove that folder. */
+PTM_DEFINE_CLEANUP(ptmi_lock_removep, ptmi_lock *, ptmi_lock_remove)
+/* The lock of HUB_DIR/folder: who holds it may replace or remove that folder. Ended by
+ * ptmi_lock_remove(), so that .ptm/locks stays small. */
 PTM_MUST_USE ptm_rc ptmi_hub_lock(ptm_torchhub *hub, const char *folder, ptmi_lock **out,
                                   struct ptm_err *err);
 /* A free name below HUB_DIR/.ptm/tmp for work on folder: absolute, malloc'ed; nothing is there. */
@@ -164,10 +167,49 @@ PTM_MUST_USE ptm_rc ptmi_hub_remove(ptm_torchhub *hub, const char *folder, struc
 
 /* dest is made: it must not exist; its parent is HUB_DIR/.ptm/tmp. Holds the repository's files
  * with LFS pointers resolved, and the two side files. repo: host, owner, name, ref; commit is
- * filled in where the archive tells it. */
+ * filled in where the archive tells it. What was fetched of an archive or of large files stays as
+ * HUB_DIR/.ptm/tmp/FOLDER.zip and FOLDER.lfs where it was interrupted, for the next call: the
+ * caller holds the folder's lock. */
 PTM_MUST_USE ptm_rc ptmi_archive_fetch(ptm_torchhub *hub, const struct ptmi_ref *ref,
                                        struct ptm_torchhub_repo *repo, const char *dest,
                                        struct ptm_err *err);
+
+/* --- archive_files.c: the files of an unpacked archive --- */
+
+struct ptmi_archive_file {
+    const char *path; /* in the arena */
+    char sha256[65];  /* of the large file, where it is a pointer */
+    int64_t large;    /* size of the large file that a pointer stands for; -1: it is none */
+};
+struct ptmi_archive_files {
+    struct ptmi_arena arena;
+    struct ptmi_archive_file *items; /* owned */
+    size_t n, cap;
+    size_t n_large;
+};
+/* As many paths as an archive's directory may hold. */
+#define PTMI_ARCHIVE_FILES_INIT                                      \
+    {                                                                \
+        .arena = PTMI_ARENA(2 * (size_t)PTM_LIMIT_EXTRACT_DIRECTORY) \
+    }
+void ptmi_archive_files_clear(struct ptmi_archive_files *files);
+/* A file that was written to dest/path: small ones are looked at, whether they are LFS pointers. */
+PTM_MUST_USE ptm_rc ptmi_archive_files_add(struct ptmi_archive_files *files, const char *dest,
+                                           const struct ptmi_archive_file *file, int64_t size,
+                                           struct ptm_err *err);
+/* Writes dest/.ptm-hub.sha256, in the order of the paths. */
+PTM_MUST_USE ptm_rc ptmi_archive_files_sums(struct ptmi_archive_files *files, const char *dest,
+                                            struct ptm_err *err);
+
+/* --- resolve_lfs.c --- */
+
+/* Puts the large files in the place of their pointers. work: a folder that may be made for what
+ * comes, kept when it is interrupted. PTM_ENOTFOUND names a file that upstream lost. */
+PTM_MUST_USE ptm_rc ptmi_archive_resolve_lfs(ptm_torchhub *hub,
+                                             const struct ptm_torchhub_repo *repo,
+                                             const struct ptmi_archive_files *files,
+                                             const char *dest, const char *work,
+                                             struct ptm_err *err);
 
 /* --- where weights go, and what they are --- */
 

@@ -166,7 +166,7 @@ static ptm_rc append_line(const char *path, const char *text, const char *line, 
 /* Ours first: a line in torch's list alone would be asked about again. */
 static ptm_rc add_lines(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_lock_releasep) ptmi_lock *lock = NULL;
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
     PTM_AUTO(lists_clear) struct lists lists = {0};
     PTM_TRY(lock_lists(hub, &lock, err));
     PTM_TRY(read_lists(hub, spec, &lists, err));
@@ -244,7 +244,7 @@ static void tell_what_stays(ptm_torchhub *hub, const struct ptmi_repo_spec *spec
 ptm_rc ptm_torchhub_distrust(ptm_torchhub *hub, const char *repo, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_repo_spec_clear) struct ptmi_repo_spec spec = {0};
-    PTM_AUTO(ptmi_lock_releasep) ptmi_lock *lock = NULL;
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
     PTM_AUTO(lists_clear) struct lists lists = {0};
     bool dropped = false;
     PTM_TRY(ptmi_repo_spec_parse(repo, &spec, err));
