@@ -129,12 +129,21 @@ static ptm_rc head_of_whole(struct fetch *f, const char *headers, struct ptm_err
     return PTM_OK;
 }
 
+/* 300 and the like: an answer, but not of the file. */
+static ptm_rc no_file(const struct fetch *f, int status, struct ptm_err *err)
+{
+    ptm_rc rc =
+        ptm_err_set(err, PTM_EHTTP, "%s: HTTP %d instead of the file", f->url_shown, status);
+    if (err) err->http_status = status;
+    return rc;
+}
+
 static ptm_rc on_head(void *arg, int status, const char *headers, struct ptm_err *err)
 {
     struct fetch *f = arg;
     if (status != 200 && status != 206) {
         f->fatal = true;
-        return ptm_err_set(err, PTM_EHTTP, "%s: HTTP %d instead of the file", f->url_shown, status);
+        return no_file(f, status, err);
     }
     PTM_TRY(status == 206 ? head_of_part(f, headers, err) : head_of_whole(f, headers, err));
     PTM_TRY(check_cap(f, known_size(f), err));
@@ -209,6 +218,8 @@ static ptm_rc one_try(struct fetch *f, struct ptmi_try *got, struct ptm_err *err
 static enum verdict after_success(struct fetch *f, const struct ptmi_try *got, struct ptm_err *err)
 {
     int64_t size = known_size(f);
+    if (got->status != 200 && got->status != 206)
+        return no_file(f, got->status, err) == PTM_OK ? COMPLETE : FAILED;
     if (size >= 0 && f->part.offset == size) return COMPLETE;
     if (got->status == 200 && size < 0) return COMPLETE;
     /* A range without a total: the one that came out shorter than asked for was the last. */

@@ -407,6 +407,19 @@ static void test_net_download__a_cap_on_what_has_no_size(void **state)
     end(&f);
 }
 
+static void test_net_download__a_choice_instead_of_a_file(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "/status/300?body=two");
+    f.d.expected_size = -1;
+    f.d.expected_sha256 = NULL;
+    expect_failure(&f, PTM_EHTTP, "HTTP 300 instead of the file");
+    assert_int_equal(err.http_status, 300);
+    assert_int_equal(httpd_count(&server), 1);
+    end(&f);
+}
+
 static void test_net_download__html_instead_of_a_file(void **state)
 {
     (void)state;
@@ -715,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_net_download__a_wrong_hash_removes_the_part),
         cmocka_unit_test(test_net_download__a_wrong_size_is_seen_early),
         cmocka_unit_test(test_net_download__a_cap_on_what_has_no_size),
+        cmocka_unit_test(test_net_download__a_choice_instead_of_a_file),
         cmocka_unit_test(test_net_download__html_instead_of_a_file),
         cmocka_unit_test(test_net_download__ranges_get_past_a_wall),
         cmocka_unit_test(test_net_download__chunks_of_a_server_without_ranges),
