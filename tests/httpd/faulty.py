@@ -33,6 +33,7 @@ the query may be combined where it makes sense. `key=NAME` names a counter (defa
     /html               an HTML page as 200
     /echo               method, path, headers and body of the request, as JSON
     /link?next=URL      [] with a Link header
+    /kept/PATH          what was PUT there, for GET and POST; 404 where nothing was. ?code=N in the PUT: the status of the answers
     /drop               closes the connection without an answer
     /slow/MS            waits, then "ok"
     /fail/CODE/PATH...  that status; times=K (1): so often, then as PATH
@@ -62,6 +63,7 @@ class State:
         self.lock = threading.Lock()
         self.log = []
         self.counts = {}
+        self.kept = {}
         self.open = 0
         self.most = 0
         self.connections = 0
@@ -222,6 +224,7 @@ class Handler(BaseHTTPRequestHandler):
         with STATE.lock:
             STATE.log.clear()
             STATE.counts.clear()
+            STATE.kept.clear()
             STATE.most = STATE.open
             STATE.connections = 0
             STATE.most_busy = STATE.busy
@@ -398,6 +401,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_link(self, words):
         self.answer(200, "[]", [("Link", '<%s>; rel="next"' % self.param("next"))])
+
+    def on_kept(self, words):
+        if self.command == "PUT":
+            STATE.kept[self.where] = (self.number("code", 200), self.body)
+            return self.answer(200)
+        status, body = STATE.kept.get(self.where, (404, b"nothing was put there"))
+        self.answer(status, body)
 
     def on_drop(self, words):
         if self.turn() > self.number("times", 1 << 30):

@@ -79,9 +79,10 @@ static inline void httpd_stop(struct httpd *h)
     h->pid = 0;
 }
 
-/* Body of a GET by a client of our own, so that the test does not lean on what it tests; malloc'ed.
- */
-static inline char *httpd_get(const struct httpd *h, const char *path)
+/* Body of the answer to a request of a client of our own, so that the test does not lean on what it
+ * tests; malloc'ed. */
+static inline char *httpd_ask(const struct httpd *h, const char *method, const char *path,
+                              const void *data, size_t data_len)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)h->port[0]),
@@ -92,8 +93,15 @@ static inline char *httpd_get(const struct httpd *h, const char *path)
     char *all = malloc(cap);
     assert_non_null(all);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    int n = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", path);
+    int n = snprintf(request, sizeof request,
+                     "%s %s HTTP/1.0\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", method,
+                     path, data_len);
     assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+    for (size_t sent = 0; sent < data_len;) {
+        ssize_t more = send(fd, (const char *)data + sent, data_len - sent, MSG_NOSIGNAL);
+        assert_true(more > 0);
+        sent += (size_t)more;
+    }
     for (ssize_t got; (got = read(fd, all + len, cap - len - 1)) > 0;) {
         len += (size_t)got;
         if (len + 1 < cap) continue;
@@ -106,6 +114,17 @@ static inline char *httpd_get(const struct httpd *h, const char *path)
     assert_non_null(body);
     memmove(all, body + 4, strlen(body + 4) + 1);
     return all;
+}
+
+static inline char *httpd_get(const struct httpd *h, const char *path)
+{
+    return httpd_ask(h, "GET", path, NULL, 0);
+}
+
+/* What /kept/PATH gives from now on. */
+static inline void httpd_put(const struct httpd *h, const char *path, const void *body, size_t len)
+{
+    free(httpd_ask(h, "PUT", path, body, len));
 }
 
 static inline void httpd_reset(const struct httpd *h)
