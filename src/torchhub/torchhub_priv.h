@@ -225,4 +225,11 @@ bool ptmi_promises_checkpoint(const char *name);
 PTM_MUST_USE ptm_rc ptmi_no_page(const char *shown, bool there, const char *head, size_t len,
                                  struct ptm_err *err);
 
+/* --- hubconf.c --- */
+
+/* As ptm_hubconf_open(); without URLS it does not look which weights the entries reach: listing is
+ * faster so. */
+#define PTMI_HUBCONF_URLS 1u
+PTM_MUST_USE ptm_rc ptmi_hubconf_open(const char *dir, unsigned flags, ptm_hubconf **out,
+                                      struct ptm_err *err);
 PTM_DEFINE_CLEANUP(ptmi_hubconf_closep, ptm_hubconf *, ptm_hubconf_close)

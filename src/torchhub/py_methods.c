@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/* py_methods.c - methods of strings, lists and dicts, and Python's builtin functions, as far as
+ * tables of weights and names of entry points are made with them. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/str.h"
+#include "py_interp.h"
+
+/* range() of known numbers, characters of a text that are gone through. */
+#define RANGE_MAX 10000
+
+/* Sorted. What they are is known: one can call them. */
+static const char *const BUILTINS[] = {
+    "ArithmeticError",
+    "AssertionError",
+    "AttributeError",
+    "BaseException",
+    "Exception",
+    "FileNotFoundError",
+    "ImportError",
+    "IndexError",
+    "KeyError",
+    "ModuleNotFoundError",
+    "NotImplementedError",
+    "OSError",
+    "RuntimeError",
+    "TypeError",
+    "ValueError",
+    "Warning",
+    "__import__",
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "bytes",
+    "callable",
+    "chr",
+    "classmethod",
+    "compile",
+    "delattr",
+    "dict",
+    "dir",
+    "divmod",
+    "enumerate",
+    "eval",
+    "exec",
+    "filter",
+    "float",
+    "format",
+    "frozenset",
+    "getattr",
+    "globals",
+    "hasattr",
+    "hash",
+    "help",
+    "id",
+    "input",
+    "int",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "list",
+    "locals",
+    "map",
+    "max",
+    "memoryview",
+    "min",
+    "next",
+    "object",
+    "open",
+    "ord",
+    "pow",
+    "print",
+    "property",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "slice",
+    "sorted",
+    "staticmethod",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "type",
+    "vars",
+    "zip",
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, *(const char *const *)b);
+}
+
+bool ptmi_py_is_builtin(const char *name)
+{
+    return bsearch(name, BUILTINS, sizeof BUILTINS / sizeof *BUILTINS, sizeof *BUILTINS,
+                   compare_names) != NULL;
+}
+
+/* --- things one can go through --- */
+
+static struct ptmi_py_value *characters(ptmi_py *py, const char *text)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    size_t len = strlen(text), n;
+    if (len > RANGE_MAX) return NULL;
+    for (uint32_t c; len > 0; text += n, len -= n) {
+        n = ptmi_str_utf8_next(text, len, &c);
+        if (n == 0) return NULL;
+        ptmi_py_list_add(py, list, ptmi_py_str(py, text, n));
+    }
+    return list;
+}
+
+static struct ptmi_py_value *keys_of(ptmi_py *py, const struct ptmi_py_value *dict)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    for (size_t i = 0; i < dict->n; i++) ptmi_py_list_add(py, list, dict->keys[i]);
+    list->open = dict->open;
+    py->steps += dict->n / 8;
+    return list;
+}
+
+struct ptmi_py_value *ptmi_py_items(ptmi_py *py, struct ptmi_py_value *value)
+{
+    switch ((ptmi_py_type)value->type) {
+    case PYV_LIST:
+        return value;
+    case PYV_DICT:
+        return keys_of(py, value);
+    case PYV_STR:
+        return characters(py, value->str);
+    default:
+        return NULL;
+    }
+}
+
+static struct ptmi_py_value *pair(ptmi_py *py, struct ptmi_py_value *a, struct ptmi_py_value *b)
+{
+    struct ptmi_py_value *both = ptmi_py_value_new(py, PYV_LIST);
+    ptmi_py_list_add(py, both, a);
+    ptmi_py_list_add(py, both, b);
+    return both;
+}
+
+static struct ptmi_py_value *pairs_of(ptmi_py *py, const struct ptmi_py_value *dict)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    for (size_t i = 0; i < dict->n; i++)
+        ptmi_py_list_add(py, list, pair(py, dict->keys[i], dict->items[i]));
+    list->open = dict->open;
+    py->steps += dict->n;
+    return list;
+}
+
+static struct ptmi_py_value *copy_list(ptmi_py *py, const struct ptmi_py_value *of)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    list->open = !of || of->open;
+    for (size_t i = 0; of && i < of->n; i++) ptmi_py_list_add(py, list, of->items[i]);
+    py->steps += of ? of->n / 8 : 0;
+    return list;
+}
+
+static struct ptmi_py_value *values_of(ptmi_py *py, const struct ptmi_py_value *dict)
+{
+    return copy_list(py, dict); /* items of a dict are its values */
+}
+
+static void update_dict(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_args *args)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        const struct ptmi_py_value *from = args->items[i];
+        if (args->names[i]) {
+            ptmi_py_dict_set(py, dict, ptmi_py_str(py, args->names[i], strlen(args->names[i])),
+                             args->items[i]);
+        } else if (from->type == PYV_DICT) {
+            dict->open |= from->open;
+            for (size_t j = 0; j < from->n; j++)
+                ptmi_py_dict_set(py, dict, from->keys[j], from->items[j]);
+        } else if (from->type == PYV_LIST) {
+            dict->open |= from->open;
+            for (size_t j = 0; j < from->n; j++)
+                if (from->items[j]->type == PYV_LIST && from->items[j]->n == 2)
+                    ptmi_py_dict_set(py, dict, from->items[j]->items[0], from->items[j]->items[1]);
+        } else {
+            dict->open = true;
+        }
+    }
+    dict->open |= args->open;
+}
+
+static struct ptmi_py_value *dict_method(ptmi_py *py, struct ptmi_py_value *dict, const char *name,
+                                         const struct ptmi_py_args *args)
+{
+    if (strcmp(name, "items") == 0) return pairs_of(py, dict);
+    if (strcmp(name, "values") == 0) return values_of(py, dict);
+    if (strcmp(name, "keys") == 0) return keys_of(py, dict);
+    if (strcmp(name, "copy") == 0 || strcmp(name, "update") == 0) {
+        struct ptmi_py_value *copy = dict;
+        struct ptmi_py_args self = {.items = &dict, .names = (const char *[]){NULL}, .n = 1};
+        if (*name == 'c')
+            update_dict(py, copy = ptmi_py_value_new(py, PYV_DICT), &self);
+        else if (ptmi_py_may_change(py, dict))
+            update_dict(py, dict, args);
+        return *name == 'c' ? copy : &py->none;
+    }
+    bool pops = strcmp(name, "pop") == 0, sets = strcmp(name, "setdefault") == 0;
+    if (!pops && !sets && strcmp(name, "get") != 0) return &py->unknown;
+    struct ptmi_py_value *key = ptmi_py_arg(args, 0, "key"),
+                         *otherwise = ptmi_py_arg(args, 1, NULL);
+    struct ptmi_py_value *found =
+        key && ptmi_py_is_const(key) ? ptmi_py_dict_get(py, dict, key) : NULL;
+    if (found) return found;
+    if (!otherwise) otherwise = pops ? &py->unknown : &py->none;
+    if (key && ptmi_py_is_const(key) && !dict->open) return otherwise;
+    return ptmi_py_either(py, key ? ptmi_py_subscript(py, dict, key) : &py->unknown, otherwise);
+}
+
+static struct ptmi_py_value *list_method(ptmi_py *py, struct ptmi_py_value *list, const char *name,
+                                         const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *first = ptmi_py_arg(args, 0, NULL);
+    if (strcmp(name, "copy") == 0) return copy_list(py, list);
+    if (!ptmi_py_may_change(py, list)) return &py->unknown;
+    bool extends = strcmp(name, "extend") == 0;
+    if (strcmp(name, "append") == 0 || strcmp(name, "add") == 0) {
+        ptmi_py_list_add(py, list, first ? first : &py->unknown);
+    } else if (extends || strcmp(name, "update") == 0) {
+        struct ptmi_py_value *items = first ? ptmi_py_items(py, first) : NULL;
+        size_t n = items ? items->n : 0;
+        if (!items || items->open) list->open = true;
+        for (size_t i = 0; i < n && ptmi_py_step(py); i++)
+            ptmi_py_list_add(py, list, items->items[i]);
+    } else {
+        bool harmless =
+            strcmp(name, "index") == 0 || strcmp(name, "count") == 0 || strcmp(name, "sort") == 0;
+        if (!harmless) list->open = true;
+        return &py->unknown;
+    }
+    if (py->branches) list->open = true;
+    return &py->none;
+}
+
+/* --- strings --- */
+
+static struct ptmi_py_value *cased(ptmi_py *py, const char *text, bool upper)
+{
+    struct ptmi_py_value *value = ptmi_py_str(py, text, strlen(text));
+    if (value->type != PYV_STR) return value;
+    for (char *c = (char *)value->str; *c; c++)
+        *c = (char)(upper ? (*c >= 'a' && *c <= 'z' ? *c - 32 : *c)
+                          : (*c >= 'A' && *c <= 'Z' ? *c + 32 : *c));
+    return value;
+}
+
+static struct ptmi_py_value *stripped(ptmi_py *py, const char *text, const char *name)
+{
+    size_t len = strlen(text), begin = 0;
+    while (name[0] != 'r' && begin < len && isspace((unsigned char)text[begin])) begin++;
+    while (name[0] != 'l' && len > begin && isspace((unsigned char)text[len - 1])) len--;
+    return ptmi_py_str(py, text + begin, len - begin);
+}
+
+static struct ptmi_py_value *replaced(ptmi_py *py, const char *text, const char *from,
+                                      const char *to)
+{
+    struct ptmi_buf out = PTMI_BUF(1u << 20);
+    size_t len = strlen(from);
+    ptm_rc rc = PTM_OK;
+    for (const char *hit; len && rc == PTM_OK && (hit = strstr(text, from)); text = hit + len) {
+        rc = ptmi_buf_append(&out, text, (size_t)(hit - text), NULL);
+        if (rc == PTM_OK) rc = ptmi_buf_puts(&out, to, NULL);
+    }
+    if (rc == PTM_OK) rc = ptmi_buf_puts(&out, text, NULL);
+    struct ptmi_py_value *value =
+        rc == PTM_OK && out.data ? ptmi_py_str(py, out.data, out.len) : &py->data;
+    ptmi_buf_clear(&out);
+    return value;
+}
+
+static struct ptmi_py_value *split(ptmi_py *py, const char *text, const char *by)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    size_t len = by ? strlen(by) : 0;
+    if (by && len == 0) return &py->unknown;
+    while (ptmi_py_step(py)) {
+        if (!by) text += strspn(text, " \t\n\f\v\r");
+        if (!by && !*text) break;
+        const char *end = by ? strstr(text, by) : text + strcspn(text, " \t\n\f\v\r");
+        size_t n = end ? (size_t)(end - text) : strlen(text);
+        ptmi_py_list_add(py, list, ptmi_py_str(py, text, n));
+        if (!end || !*end) break;
+        text = end + len;
+    }
+    return list;
+}
+
+static struct ptmi_py_value *joined(ptmi_py *py, struct ptmi_py_value *by,
+                                    struct ptmi_py_value *what)
+{
+    struct ptmi_py_value *items = what ? ptmi_py_items(py, what) : NULL;
+    struct ptmi_py_value *text = ptmi_py_str(py, "", 0);
+    if (!items || items->open) return &py->data;
+    for (size_t i = 0; i < items->n && ptmi_py_step(py); i++) {
+        if (i) text = ptmi_py_add(py, text, by);
+        text = ptmi_py_add(py, text, items->items[i]);
+    }
+    return text;
+}
+
+/* pathlib's, too: a path is kept as its text. */
+static struct ptmi_py_value *path_method(ptmi_py *py, struct ptmi_py_value *path, const char *name,
+                                         const struct ptmi_py_args *args)
+{
+    if (strcmp(name, "resolve") == 0 || strcmp(name, "absolute") == 0 ||
+        strcmp(name, "as_posix") == 0)
+        return path;
+    if (strcmp(name, "joinpath") != 0) return &py->data;
+    for (size_t i = 0; i < args->n; i++) {
+        path = ptmi_py_add(py, path, ptmi_py_str(py, "/", 1));
+        path = ptmi_py_add(py, path, args->items[i]);
+    }
+    return path;
+}
+
+static struct ptmi_py_value *str_method(ptmi_py *py, struct ptmi_py_value *object, const char *name,
+                                        const struct ptmi_py_args *args)
+{
+    const char *text = object->str;
+    const struct ptmi_py_value *a = ptmi_py_arg(args, 0, NULL), *b = ptmi_py_arg(args, 1, NULL);
+    const char *first = a && a->type == PYV_STR ? a->str : NULL;
+    const char *second = b && b->type == PYV_STR ? b->str : NULL;
+    if (strcmp(name, "format") == 0) return ptmi_py_format(py, object, args);
+    if (strcmp(name, "join") == 0) return joined(py, object, ptmi_py_arg(args, 0, NULL));
+    if (strcmp(name, "lower") == 0 || strcmp(name, "upper") == 0)
+        return cased(py, text, *name == 'u');
+    if (!a && ptmi_str_ends(name, "strip")) return stripped(py, text, name);
+    if (strcmp(name, "split") == 0 && (!a || first) && !b) return split(py, text, first);
+    if (strcmp(name, "replace") == 0 && first && second) return replaced(py, text, first, second);
+    if (strcmp(name, "startswith") == 0 && first)
+        return ptmi_py_bool(py, ptmi_str_starts(text, first));
+    if (strcmp(name, "endswith") == 0 && first) return ptmi_py_bool(py, ptmi_str_ends(text, first));
+    return path_method(py, object, name, args);
+}
+
+static struct ptmi_py_value *globals_method(ptmi_py *py, struct ptmi_py_value *globals,
+                                            const char *name, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *first = ptmi_py_arg(args, 0, NULL);
+    if (strcmp(name, "get") == 0 && first) return ptmi_py_subscript(py, globals, first);
+    bool sets = strcmp(name, "setdefault") == 0 || strcmp(name, "__setitem__") == 0;
+    if (sets && args->n > 1) {
+        ptmi_py_set_global(py, globals->module, args->items[0], args->items[1], py->call);
+    } else if (strcmp(name, "update") == 0) {
+        struct ptmi_py_value *given = ptmi_py_value_new(py, PYV_DICT);
+        update_dict(py, given, args);
+        ptmi_py_update_globals(py, globals->module, given, py->call);
+    }
+    return &py->unknown;
+}
+
+struct ptmi_py_value *ptmi_py_method(ptmi_py *py, struct ptmi_py_value *object, const char *name,
+                                     const struct ptmi_py_args *args)
+{
+    switch ((ptmi_py_type)object->type) {
+    case PYV_STR:
+        return str_method(py, object, name, args);
+    case PYV_LIST:
+        return list_method(py, object, name, args);
+    case PYV_DICT:
+        return dict_method(py, object, name, args);
+    case PYV_GLOBALS:
+        return globals_method(py, object, name, args);
+    default:
+        return NULL;
+    }
+}
+
+/* --- builtins --- */
+
+static struct ptmi_py_value *range(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    int64_t from = 0, to, step = 1;
+    for (size_t i = 0; i < args->n; i++)
+        if (args->items[i]->type != PYV_INT) return &py->data;
+    if (args->n == 0 || args->n > 3 || args->open) return &py->data;
+    to = args->items[args->n > 1]->num;
+    if (args->n > 1) from = args->items[0]->num;
+    if (args->n > 2) step = args->items[2]->num;
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    for (int64_t at = from; step != 0 && (step > 0 ? at < to : at > to);) {
+        if (list->n >= RANGE_MAX || !ptmi_py_step(py)) return &py->data;
+        ptmi_py_list_add(py, list, ptmi_py_int(py, at));
+        if (__builtin_add_overflow(at, step, &at)) break;
+    }
+    return list;
+}
+
+static struct ptmi_py_value *enumerated(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *items = args->n ? ptmi_py_items(py, args->items[0]) : NULL;
+    const struct ptmi_py_value *start = ptmi_py_arg(args, 1, "start");
+    if (!items || items->open || (start && start->type != PYV_INT)) return &py->data;
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    for (size_t i = 0; i < items->n && ptmi_py_step(py); i++)
+        ptmi_py_list_add(py, list,
+                         pair(py, ptmi_py_int(py, (int64_t)i + (start ? start->num % 1000000 : 0)),
+                              items->items[i]));
+    return list;
+}
+
+static struct ptmi_py_value *zipped(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    size_t least = args->n ? SIZE_MAX : 0;
+    for (size_t i = 0; i < args->n; i++) {
+        const struct ptmi_py_value *items = ptmi_py_items(py, args->items[i]);
+        if (!items || items->open) return &py->data;
+        if (items->n < least) least = items->n;
+    }
+    for (size_t j = 0; j < least && ptmi_py_step(py); j++) {
+        struct ptmi_py_value *row = ptmi_py_value_new(py, PYV_LIST);
+        for (size_t i = 0; i < args->n; i++)
+            ptmi_py_list_add(py, row, ptmi_py_items(py, args->items[i])->items[j]);
+        ptmi_py_list_add(py, list, row);
+    }
+    return list;
+}
+
+static struct ptmi_py_value *make_dict(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *dict = ptmi_py_value_new(py, PYV_DICT);
+    update_dict(py, dict, args);
+    return dict;
+}
+
+static struct ptmi_py_value *make_list(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    if (args->n == 0) return ptmi_py_value_new(py, PYV_LIST);
+    return copy_list(py, ptmi_py_items(py, args->items[0]));
+}
+
+static struct ptmi_py_value *text(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *format = ptmi_py_str(py, "{}", 2);
+    return args->n == 1 && !args->names[0] ? ptmi_py_format(py, format, args) : &py->data;
+}
+
+static struct ptmi_py_value *get_attribute(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    if (args->n < 2) return &py->unknown;
+    struct ptmi_py_value *found = NULL, *name;
+    for (size_t i = 0; (name = ptmi_py_choice(args->items[1], i)); i++)
+        found =
+            ptmi_py_either(py, found,
+                           name->type == PYV_STR ? ptmi_py_attribute(py, args->items[0], name->str)
+                                                 : &py->unknown);
+    return found && args->n > 2 ? ptmi_py_either(py, found, args->items[2]) : found;
+}
+
+static struct ptmi_py_value *set_attribute(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    if (args->n == 3)
+        ptmi_py_set_attribute(py, args->items[0], args->items[1], args->items[2], py->call);
+    return &py->none;
+}
+
+/* locals() and vars() of a module are its globals. */
+static struct ptmi_py_value *namespace(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *value = ptmi_py_value_new(py, PYV_GLOBALS);
+    value->module = py->frame->module;
+    if (args->n == 1 && args->items[0]->type == PYV_MODULE)
+        value->module = args->items[0]->module;
+    else if (args->n > 0)
+        return &py->unknown;
+    return value;
+}
+
+static struct ptmi_py_value *local_names(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    return py->frame->func && args->n == 0 ? &py->unknown : namespace(py, args);
+}
+
+static struct ptmi_py_value *super_of(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    const struct ptmi_py_frame *frame = py->frame;
+    (void)args;
+    if (!frame->func || frame->func->type != PYV_FUNC || !frame->func->owner || !frame->self)
+        return &py->unknown;
+    struct ptmi_py_value *value = ptmi_py_value_new(py, PYV_SUPER);
+    value->bases = frame->func->owner->bases;
+    value->owner = frame->self;
+    return value;
+}
+
+static struct ptmi_py_value *execute(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    (void)args;
+    ptmi_py_note_dynamic(py, py->frame->module, py->call);
+    return &py->none;
+}
+
+static struct ptmi_py_value *length(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    const struct ptmi_py_value *of = args->n == 1 ? args->items[0] : &py->unknown;
+    bool known = (of->type == PYV_LIST || of->type == PYV_DICT) && !of->open;
+    return known ? ptmi_py_int(py, of->n) : &py->data;
+}
+
+static struct ptmi_py_value *something(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    (void)args;
+    return &py->unknown;
+}
+
+static const struct {
+    const char *name;
+    struct ptmi_py_value *(*call)(ptmi_py *py, const struct ptmi_py_args *args);
+} CALLS[] = {
+    {"range", range},
+    {"enumerate", enumerated},
+    {"zip", zipped},
+    {"dict", make_dict},
+    {"list", make_list},
+    {"tuple", make_list},
+    {"set", make_list},
+    {"frozenset", make_list},
+    {"sorted", make_list},
+    {"reversed", make_list},
+    {"str", text},
+    {"getattr", get_attribute},
+    {"setattr", set_attribute},
+    {"globals", namespace},
+    {"locals", local_names},
+    {"vars", local_names},
+    {"super", super_of},
+    {"exec", execute},
+    {"len", length},
+    {"eval", something},
+    {"__import__", something},
+    {"type", something},
+    {"next", something},
+    {"max", something},
+    {"min", something},
+    {"property", something},
+    {"staticmethod", something},
+    {"classmethod", something},
+};
+
+struct ptmi_py_value *ptmi_py_call_builtin(ptmi_py *py, const char *name,
+                                           const struct ptmi_py_args *args)
+{
+    for (size_t i = 0; i < sizeof CALLS / sizeof *CALLS; i++)
+        if (strcmp(CALLS[i].name, name) == 0) {
+            struct ptmi_py_value *value = CALLS[i].call(py, args);
+            return value ? value : &py->unknown;
+        }
+    return &py->data; /* len, isinstance, open, ..: nothing one can call */
+}
