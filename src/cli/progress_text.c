@@ -4,6 +4,8 @@
  *
  *     huggingface clone  [##########----------]  123/300  41%  12.3 MB/s  ETA 4m10s
  *       model.safetensors                                      1.2 GB of 5.0 GB  24%
+ *
+ * and what is transferred outside of a step as a step is.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -164,19 +166,33 @@ static ptm_rc put_item(const struct progress_task *task, size_t width, struct pt
     return put_edges(out, left, counts, width, err);
 }
 
+static bool has_step(const struct progress_state *state)
+{
+    for (size_t i = 0; i < state->n; i++)
+        if (state->tasks[i].kind == PTM_TASK_STEP) return true;
+    return false;
+}
+
+/* A step speaks for what is under way in it; what belongs to no step speaks for itself. */
+static bool leads(const struct progress_task *task, bool steps)
+{
+    return !steps || task->kind == PTM_TASK_STEP;
+}
+
 ptm_rc ptmi_progress_bars(const struct progress_state *state, size_t width, size_t max_lines,
                           struct ptmi_buf *out, size_t *out_lines, struct ptm_err *err)
 {
     size_t lines = 0, hidden = 0;
+    bool steps = has_step(state);
     if (width > WIDTH_MAX) width = WIDTH_MAX;
     for (size_t i = 0; i < state->n && lines < max_lines; i++) {
-        if (state->tasks[i].kind != PTM_TASK_STEP) continue;
+        if (!leads(&state->tasks[i], steps)) continue;
         PTM_TRY(put_step(state, &state->tasks[i], width, out, err));
         lines++;
     }
     for (size_t i = 0; i < state->n; i++) {
         const struct progress_task *task = &state->tasks[i];
-        if (task->kind == PTM_TASK_STEP) continue;
+        if (leads(task, steps)) continue;
         if (lines + 1 >= max_lines) {
             hidden++;
             continue;
@@ -206,9 +222,10 @@ static size_t under_way(const struct progress_state *state, const char *hub)
 ptm_rc ptmi_progress_plain(const struct progress_state *state, struct ptmi_buf *out,
                            struct ptm_err *err)
 {
+    bool steps = has_step(state);
     for (size_t i = 0; i < state->n; i++) {
         const struct progress_task *task = &state->tasks[i];
-        if (task->kind != PTM_TASK_STEP) continue;
+        if (!leads(task, steps)) continue;
         char counts[80], text[32];
         write_counts(counts, sizeof counts, task);
         PTM_TRY(ptmi_buf_printf(out, err, "ptm: %s%s%s: %s", task->hub, *task->hub ? " " : "",
@@ -221,7 +238,7 @@ ptm_rc ptmi_progress_plain(const struct progress_state *state, struct ptmi_buf *
             write_duration(text, sizeof text, seconds);
             PTM_TRY(ptmi_buf_printf(out, err, ", ETA %s", text));
         }
-        size_t busy = under_way(state, task->hub);
+        size_t busy = steps ? under_way(state, task->hub) : 0;
         if (busy) PTM_TRY(ptmi_buf_printf(out, err, ", %zu under way", busy));
         PTM_TRY(ptmi_buf_putc(out, '\n', err));
     }

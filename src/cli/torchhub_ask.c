@@ -25,14 +25,20 @@ int ptmi_torch_answer(const char *answer, size_t len)
     return len == 0 || strcasecmp(word, "n") == 0 || strcasecmp(word, "no") == 0 ? 0 : -1;
 }
 
+/* A signal may come to another thread and wake nobody here. */
+#define LOOK_MS 100
+
 /* A line of the terminal. Waits by poll: a read would start over after Ctrl-C. *out_len 0: no more
  * will come. */
 static ptm_rc read_line(ptm_ctx *ctx, char *line, size_t size, size_t *out_len, struct ptm_err *err)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (poll(&in, 1, -1) < 0) {
-        if (errno != EINTR) return ptm_err_sys(err, errno, "standard input");
+    int ready = 0;
+    while (ready == 0) {
+        ready = poll(&in, 1, LOOK_MS);
         if (ptm_ctx_canceled(ctx)) return ptm_err_set(err, PTM_ECANCELED, "question of trust");
+        if (ready < 0 && errno != EINTR) return ptm_err_sys(err, errno, "standard input");
+        if (ready < 0) ready = 0;
     }
     ssize_t n = read(STDIN_FILENO, line, size);
     if (n < 0) return ptm_err_sys(err, errno, "standard input");

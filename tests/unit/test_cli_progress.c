@@ -88,6 +88,30 @@ static void test_cli_progress__says_counts_and_what_is_under_way(void **state)
     assert_string_equal(plain.data, "ptm: huggingface clone: 123/300  41%, 12 under way\n");
 }
 
+static void test_cli_progress__a_transfer_of_no_step_speaks_for_itself(void **state)
+{
+    (void)state;
+    PTM_AUTO(progress_freep) struct ptmi_progress *progress = NULL;
+    BUF bars = PTMI_BUF(65536);
+    BUF plain = PTMI_BUF(65536);
+    assert_int_equal(ptmi_progress_new(STDERR_FILENO, PTMI_PROGRESS_NONE, false, &progress, NULL),
+                     PTM_OK);
+    struct ptm_event what = {.kind = PTM_EVENT_BEGIN,
+                             .task_kind = PTM_TASK_TRANSFER,
+                             .task = 1,
+                             .name = "net.pth",
+                             .total = 4000000};
+    ptmi_progress_event(progress, &what);
+    what.kind = PTM_EVENT_PROGRESS;
+    what.done = 1000000;
+    ptmi_progress_event(progress, &what);
+    assert_int_equal(ptmi_progress_render_plain(progress, &plain, NULL), PTM_OK);
+    assert_string_equal(plain.data, "ptm: net.pth: 1.0 MB of 4.0 MB  25%\n");
+    assert_int_equal(ptmi_progress_render(progress, 60, 6, &bars, NULL, NULL), PTM_OK);
+    assert_non_null(strstr(bars.data, "net.pth  [#"));
+    assert_non_null(strstr(bars.data, "1.0 MB of 4.0 MB  25%"));
+}
+
 static void test_cli_progress__ended_tasks_are_gone(void **state)
 {
     (void)state;
@@ -229,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cli_progress__lines_fit_any_width),
         cmocka_unit_test(test_cli_progress__says_counts_and_what_is_under_way),
+        cmocka_unit_test(test_cli_progress__a_transfer_of_no_step_speaks_for_itself),
         cmocka_unit_test(test_cli_progress__ended_tasks_are_gone),
         cmocka_unit_test(test_cli_progress__names_from_outside_cannot_steer_the_terminal),
         cmocka_unit_test(test_cli_progress__messages_tear_no_bar),
