@@ -158,10 +158,15 @@ static ptm_rc check_ends(const struct ptmi_zip_index *index, const struct ends *
 
 /* --- names --- */
 
-static bool is_drive(const char *name)
+/* In any part: the first ones may be left out when it is unpacked. */
+static bool has_drive(const char *path)
 {
-    char letter = (char)(name[0] | 0x20);
-    return letter >= 'a' && letter <= 'z' && name[1] == ':';
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        char letter = (char)(part[0] | 0x20);
+        if (letter >= 'a' && letter <= 'z' && part[1] == ':') return true;
+    }
+    return false;
 }
 
 /* name: NUL-terminated after len bytes, any of which may be NUL, too. The slash of a folder is
@@ -173,7 +178,7 @@ static ptm_rc check_name(const struct ptmi_zip_index *index, char *name, size_t 
     if (len == 0) return ptmi_zip_refuse(index, "", "has no name", err);
     if (strlen(name) != len) return ptmi_zip_refuse(index, name, "has a NUL byte in its name", err);
     if (name[0] == '/') return ptmi_zip_refuse(index, name, "has an absolute path", err);
-    if (is_drive(name)) return ptmi_zip_refuse(index, name, "has a drive letter in its path", err);
+    if (has_drive(name)) return ptmi_zip_refuse(index, name, "has a drive letter in its path", err);
     if (strchr(name, '\\')) return ptmi_zip_refuse(index, name, "has a backslash in its path", err);
     *out_folder = name[len - 1] == '/';
     if (*out_folder) name[len - 1] = '\0';

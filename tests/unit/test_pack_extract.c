@@ -230,6 +230,7 @@ static void test_pack_extract__paths(void **state)
         {"..\\x", "\"..\\x\"", "backslash"},
         {"C:/x", "\"C:/x\"", "drive letter"},
         {"c:x", "\"c:x\"", "drive letter"},
+        {"a/D:/x", "\"a/D:/x\"", "drive letter"},
         {"a\nb", "\"a?b\"", "control"},
         {"a\x1b[0m", "\"a?[0m\"", "control"},
         {"a\x7f", "\"a?\"", "control"},
