@@ -281,7 +281,7 @@ def test_download_goes_on_after_a_cut(ptm, faulty, tmp_path):
 def test_download_refuses_a_wrong_hash_and_a_short_body(ptm, faulty, tmp_path):
     done = ptm.run("torch", "download", f"{faulty.base}/bytes/1000?seed=h", "net.bin", "--hash", "00000000", "--any-content", expect=None)
     assert done.returncode and 'invalid hash value (expected "00000000", got "' + faulty.sha256("1000?seed=h") in done.stderr
-    short = ptm.run("torch", "download", f"{faulty.base}/bytes/1000?seed=h&norange=1&cut=500", "short.bin", "--any-content", expect=None, timeout=100)
+    short = ptm.run("torch", "download", f"{faulty.base}/bytes/1000?seed=h&norange=1&cut=500", "short.bin", "--any-content", "--retries", "1", expect=None)
     assert short.returncode
     assert not (tmp_path / "net.bin").exists() and not (tmp_path / "short.bin").exists()
 

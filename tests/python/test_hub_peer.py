@@ -19,6 +19,8 @@ from ptmtorrent import hub  # noqa: E402
 
 NOWHERE = "https://github.com/=http://127.0.0.1:9/ https://files.example.org/=http://127.0.0.1:9/"
 REPOS = ("acme/plain", "acme/plain:v1.0", EXAMPLE, f"{EXAMPLE}:ci/test_slash")
+# A name of torch's that could also be another repository's wants a yes: test_a_name_with_two_readings_is_asked_about.
+TRUSTED = {repo: True if "_" in repo else "check" for repo in REPOS}
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +135,8 @@ def test_each_uses_the_others_copies_without_the_network(ours, theirs, github, t
     monkeypatch.setenv("PTM_REWRITE", NOWHERE)
     ours.set_dir(tmp_path / "theirs")
     forget_modules()
-    listed = {repo: ours.list(repo, trust_repo="check") for repo in REPOS}
-    assert not any((tmp_path / "theirs").glob("*/.ptm-hub.json"))
+    listed = {repo: ours.list(repo, trust_repo=TRUSTED[repo]) for repo in REPOS}
+    assert not any((tmp_path / "theirs").glob("acme_*/.ptm-hub.json"))
 
     monkeypatch.setenv("PTM_REWRITE", " ".join(github.rewrites))
     ours.set_dir(tmp_path / "more")
@@ -158,12 +160,24 @@ def test_each_uses_the_others_checkpoints_and_trust(ours, theirs, github, tmp_pa
     torch_peer.lead(github.rewrites)
     monkeypatch.setenv("PTM_REWRITE", " ".join(github.rewrites))
     ours.list("acme/plain", trust_repo=True)
-    theirs.list(EXAMPLE, trust_repo=True)
-    assert (tmp_path / "ours/trusted_list").read_text() == "acme_plain\nailzhang_torchhub_example\n"
+    theirs.list("acme/models", trust_repo=True)
+    assert (tmp_path / "ours/trusted_list").read_text() == "acme_plain\nacme_models\n"
     # "check" would ask, and there is nobody.
     forget_modules()
     theirs.list("acme/plain:v1.0", trust_repo="check")
-    ours.list(f"{EXAMPLE}:ci/test_slash", trust_repo="check")
+    ours.list("acme/models", trust_repo="check")
+
+
+def test_a_name_with_two_readings_is_asked_about(ours, theirs, tmp_path, monkeypatch):
+    theirs.list(EXAMPLE, trust_repo=True)
+    forget_modules()
+    ours.set_dir(tmp_path / "theirs")
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or "y")
+    for _ in range(2):
+        assert "mnist" in ours.list(EXAMPLE, trust_repo="check", verbose=False)
+    # Once for the line of the list, once for the folder; the answers are kept.
+    assert len(questions) == 2 and "ailzhang_torchhub_example" in questions[0] and "ailzhang/torchhub:example_master" in questions[1]
 
 
 ERRORS = [
@@ -205,6 +219,7 @@ def test_answers_about_trust(ours, theirs, monkeypatch):
     for answer in ("", "no", "n", "perhaps", "Y", "yes"):
         told = []
         for one in (theirs, ours):
+            os.makedirs(one.get_dir(), exist_ok=True)
             monkeypatch.setattr("builtins.input", lambda question, answer=answer: questions.append(question) or answer)
             (pathlib.Path(one.get_dir()) / "trusted_list").unlink(missing_ok=True)
             result = outcome(one._check_repo_is_trusted, "acme", "plain", "acme_plain_main", "check")
