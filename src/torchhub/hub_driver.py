@@ -170,14 +170,11 @@ def without_network():
     socket.getaddrinfo = getaddrinfo
 
 
-def patch_torch(torch, downloads):
-    """Attributes of modules: torch looks them up at each call, and repositories import them after us."""
-    import torch.hub
-    import torch.utils.model_zoo
-    hub = torch.hub
+def patch_hub(hub, downloads):
+    """Attributes of torch.hub: torch looks them up at each call, and all others import them after us."""
     hub.set_dir(downloads.job["hub_dir"])
     hub.download_url_to_file = downloads.to_file
-    hub.load_state_dict_from_url = torch.utils.model_zoo.load_url = downloads.state_dict(hub.load_state_dict_from_url)
+    hub.load_state_dict_from_url = downloads.state_dict(hub.load_state_dict_from_url)
     hub._get_cache_or_reload = downloads.repository
     if downloads.job["sandboxed"]:
         hub.urlopen = urllib.request.urlopen
@@ -186,17 +183,32 @@ def patch_torch(torch, downloads):
             hub._legacy_zip_load = lambda name, _dir, *args, **kwargs: unzip(name, tempfile.mkdtemp(), *args, **kwargs)
 
 
+class HubFinder:
+    """Patches torch.hub when it is first imported: who does without torch need not wait for it."""
+
+    def __init__(self, downloads):
+        self.downloads = downloads
+
+    def find_spec(self, name, path=None, _target=None):
+        if name != "torch.hub":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            patch_hub(module, self.downloads)
+        spec.loader.exec_module = exec_module
+        return spec
+
+
 def prepare(job, wire):
-    """torch where it is installed, made to ask us; None without it."""
     downloads = Downloads(job, wire)
     if job["sandboxed"]:
         urllib.request.urlopen = downloads.urlopen(urllib.request.urlopen)
         without_network()
-    if not is_there("torch"):
-        return None
-    import torch
-    patch_torch(torch, downloads)
-    return torch
+    sys.meta_path.insert(0, HubFinder(downloads))
 
 
 def limit_ourselves(job):
@@ -364,8 +376,14 @@ def modules_of(module):
     return parts
 
 
-def is_plain(thing):
-    return type(thing) in (str, bytes, int, float, bool, type(None))
+def is_plain(thing, depth=0):
+    """Values that their repr() tells."""
+    if type(thing) in (str, bytes, int, float, bool, type(None)):
+        return True
+    if depth >= DEPTH_MAX or type(thing) not in (list, tuple, dict):
+        return False
+    values = thing.values() if type(thing) is dict else thing
+    return all(is_plain(value, depth + 1) for value in values)
 
 
 class Results:
@@ -381,7 +399,9 @@ class Results:
 
     def plain(self, tensor):
         """Values only, on this machine: subclasses and devices stay behind; what shares memory goes on sharing it."""
-        tensor = tensor.detach().as_subclass(self.torch.Tensor)
+        tensor = tensor.detach()
+        if type(tensor) is not self.torch.Tensor:
+            tensor = tensor.as_subclass(self.torch.Tensor)
         if tensor.device.type not in ("cpu", "meta"):
             tensor = tensor.cpu()
         if tensor.layout is self.torch.strided and not tensor.is_quantized:
@@ -477,13 +497,13 @@ class CountingFile(io.RawIOBase):
 # --- the two jobs ---
 
 def run_load(job, wire):
-    torch = prepare(job, wire)
+    prepare(job, wire)
     module = import_hubconf(job["repo_dir"])
     refuse_missing(missing_of(getattr(module, "dependencies", None) or []))
     entry = find_entry(module, job["entry"])
     args, kwargs = arguments_of(job["args"])
     value = entry(*args, **kwargs)
-    results = Results(sys.modules.get("torch", torch), job["state"])
+    results = Results(sys.modules.get("torch"), job["state"])
     return {"result": results.describe(value)}
 
 

@@ -102,6 +102,15 @@ static void on_skipped(void *arg, const char *tensor, const char *why)
     ptmi_log(run->hub->ctx, PTM_LOG_WARN, "torchhub", "%s: left out: %s", tensor, why);
 }
 
+/* The driver writes nothing else: what is there otherwise was put there by the repository's code.
+ */
+static ptm_rc check_format(const ptm_weights *weights, struct ptm_err *err)
+{
+    if (strcmp(ptm_weights_format(weights), "pytorch-zip") == 0 && ptm_weights_count(weights) > 0)
+        return PTM_OK;
+    return ptm_err_set(err, PTM_EFORMAT, "they are not as torch.save writes state dicts");
+}
+
 static ptm_rc convert(struct ptmi_run *run, const char *from, const char *to,
                       struct ptmi_part *part, struct ptm_err *err)
 {
@@ -112,6 +121,7 @@ static ptm_rc convert(struct ptmi_run *run, const char *from, const char *to,
     opts.skipped = on_skipped;
     opts.skipped_arg = run;
     ptm_rc rc = ptm_weights_open(from, NULL, &weights, err);
+    if (rc == PTM_OK) rc = check_format(weights, err);
     if (rc == PTM_OK) rc = ptm_weights_convert(run->hub->ctx, weights, to, &opts, &report, err);
     if (rc < 0) return ptm_err_ctx(err, rc, "tensors that %s returned", run->entry);
     part->tensors = report.tensors + report.aliases;
