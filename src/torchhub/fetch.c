@@ -248,16 +248,27 @@ static ptm_rc fetch_weights_anew(ptm_torchhub *hub, const char *url, struct ptm_
     return ptm_torchhub_weights(hub, url, &opts, &out, NULL, err);
 }
 
+/* The repository is new already: what cannot be read of it is no reason to call that a failure. */
+static ptm_rc open_hubconf(ptm_torchhub *hub, const char *dir, ptm_hubconf **out,
+                           struct ptm_err *err)
+{
+    struct ptm_err why = {0};
+    ptm_rc rc = ptm_hubconf_open(dir, out, &why);
+    if (rc == PTM_OK || rc == PTM_ENOENT) return PTM_OK; /* listing it will tell */
+    if (rc == PTM_ENOMEM || rc == PTM_ECANCELED) return ptm_err_set(err, rc, "%s", why.msg);
+    ptmi_log(hub->ctx, PTM_LOG_WARN, "torchhub", "%s: which weights it reaches is unknown: %s", dir,
+             why.msg);
+    return PTM_OK;
+}
+
 static ptm_rc refresh_weights(ptm_torchhub *hub, const char *dir, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_hubconf_closep) ptm_hubconf *hubconf = NULL;
-    ptm_rc rc = ptm_hubconf_open(dir, &hubconf, err);
-    if (rc == PTM_ENOENT) return PTM_OK; /* listing it will tell */
-    if (rc < 0) return rc;
+    PTM_TRY(open_hubconf(hub, dir, &hubconf, err));
     const struct ptm_hub_entry *entry = NULL;
-    for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)); i++)
+    for (size_t i = 0; hubconf && (entry = ptm_hubconf_entry(hubconf, i)); i++)
         for (size_t k = 0; k < entry->n_urls; k++) {
-            rc = fetch_weights_anew(hub, entry->urls[k], err);
+            ptm_rc rc = fetch_weights_anew(hub, entry->urls[k], err);
             if (rc < 0)
                 return ptm_err_ctx(err, rc, "%s is new, but weights it reaches are not", dir);
         }
