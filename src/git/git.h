@@ -88,6 +88,9 @@ PTM_MUST_USE ptm_rc ptmi_git_find_commit(ptmi_git *git, const char *url, const c
                                          const char *dir, char out[41], struct ptm_err *err);
 /* HEAD of a clone without running git. PTM_ENOENT when dir is no repository. */
 PTM_MUST_USE ptm_rc ptmi_git_head(const char *dir, struct ptmi_git_state *out, struct ptm_err *err);
+/* Is a branch or tag (here or at a remote) at the commit sha? Runs no git either. */
+PTM_MUST_USE ptm_rc ptmi_git_is_named(const char *dir, const char *sha, bool *out,
+                                      struct ptm_err *err);
 /* Last commit that touched each path (out_shas[i] is "" for a path never seen): one walk for all.
  */
 PTM_MUST_USE ptm_rc ptmi_git_last_commits(ptmi_git *git, const char *dir, const char *const *paths,
