@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../base/auto.h"
 #include "../base/fs.h"
@@ -188,24 +189,38 @@ ptm_rc ptmi_torch_fetch(struct ptmi_torch *torch, const char *operand,
     return PTM_OK;
 }
 
-static ptm_rc open_folder(struct ptmi_torch *torch, const char *operand,
-                          struct ptmi_torch_repo *out, struct ptm_err *err)
+/* A word alone may have been meant for a repository. */
+static ptm_rc check_folder(const char *operand, struct ptm_err *err)
 {
-    PTM_TRY(ptm_torchhub_list(torch->hub, operand, true, NULL, &out->hubconf, err));
+    char shown[200];
+    struct stat st;
+    if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode)) return PTM_OK;
+    ptmi_str_printable(shown, sizeof shown, operand);
+    if (strchr(operand, '/')) return ptm_err_set(err, PTM_ENOENT, "%s: no such folder", shown);
+    return ptm_err_set(err, PTM_EINVAL, "'%s' is neither a folder here nor OWNER/NAME[:REF]",
+                       shown);
+}
+
+static ptm_rc find_folder(const char *operand, struct ptmi_torch_repo *out, struct ptm_err *err)
+{
+    PTM_TRY(check_folder(operand, err));
     out->folder = true;
     out->repo.dir = strdup(operand);
     return out->repo.dir ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", operand);
 }
 
-ptm_rc ptmi_torch_parse(struct ptmi_torch *torch, const char *operand, struct ptmi_torch_repo *out,
-                        struct ptm_err *err)
+ptm_rc ptmi_torch_parse(struct ptmi_torch *torch, const char *operand, bool urls,
+                        struct ptmi_torch_repo *out, struct ptm_err *err)
 {
-    if (ptmi_torch_is_folder(torch->cli, operand)) {
-        PTM_TRY(open_folder(torch, operand, out, err));
-    } else {
+    if (ptmi_torch_is_folder(torch->cli, operand))
+        PTM_TRY(find_folder(operand, out, err));
+    else
         PTM_TRY(ptmi_torch_fetch(torch, operand, &out->repo, err));
+    /* Weights are looked for in all that an entry point calls: names need not wait for that. */
+    if (urls)
         PTM_TRY(ptm_hubconf_open(out->repo.dir, &out->hubconf, err));
-    }
+    else
+        PTM_TRY(ptm_torchhub_list(torch->hub, out->repo.dir, true, NULL, &out->hubconf, err));
     int line = ptm_hubconf_damage(out->hubconf);
     if (line)
         ptmi_torch_say(torch->cli,

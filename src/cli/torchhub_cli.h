@@ -55,8 +55,8 @@ void ptmi_torch_repo_clear(struct ptmi_torch_repo *repo);
 /* Fetched where it is not cached; not parsed. Tells of newer commits (--refresh). */
 PTM_MUST_USE ptm_rc ptmi_torch_fetch(struct ptmi_torch *torch, const char *operand,
                                      struct ptm_torchhub_repo *out, struct ptm_err *err);
-/* The same or a folder, parsed. Tells of what is no Python. */
-PTM_MUST_USE ptm_rc ptmi_torch_parse(struct ptmi_torch *torch, const char *operand,
+/* The same or a folder, parsed; urls: with those of weights. Tells of what is no Python. */
+PTM_MUST_USE ptm_rc ptmi_torch_parse(struct ptmi_torch *torch, const char *operand, bool urls,
                                      struct ptmi_torch_repo *out, struct ptm_err *err);
 /* Lent; PTM_EINVAL with a did-you-mean. */
 PTM_MUST_USE ptm_rc ptmi_torch_entry(const struct ptmi_torch_repo *repo, const char *operand,

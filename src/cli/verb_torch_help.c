@@ -40,7 +40,7 @@ ptm_rc ptmi_verb_torch_help(struct ptmi_cli *cli, int *status, struct ptm_err *e
                            "torch help: wants two operands, REPO or DIR and an entry point; ptm "
                            "help torch explains the verbs");
     PTM_TRY(ptmi_torch_open(cli, &torch, err));
-    PTM_TRY(ptmi_torch_parse(&torch, cli->operands[0], &repo, err));
+    PTM_TRY(ptmi_torch_parse(&torch, cli->operands[0], ptmi_cli_json(cli), &repo, err));
     PTM_TRY(ptmi_torch_entry(&repo, cli->operands[0], cli->operands[1], &entry, err));
     return print(cli, entry, err);
 }

@@ -53,7 +53,7 @@ static ptm_rc list_parsed(struct ptmi_torch *torch, const char *operand, struct 
     PTM_AUTO(ptmi_torch_repo_clear) struct ptmi_torch_repo repo = {0};
     const struct ptm_hub_entry *entry = NULL;
     bool json = ptmi_cli_json(torch->cli);
-    PTM_TRY(ptmi_torch_parse(torch, operand, &repo, err));
+    PTM_TRY(ptmi_torch_parse(torch, operand, json, &repo, err));
     for (size_t i = 0; (entry = ptm_hubconf_entry(repo.hubconf, i)); i++) {
         if (json)
             PTM_TRY(print_json(torch->cli, entry, err));

@@ -124,7 +124,7 @@ static void print_entry(const struct shown *shown, const struct ptm_hub_entry *e
     }
     ptmi_out_printf(&cli->out, "\n");
     for (size_t i = 0; i < entry->n_urls; i++) print_url(shown, entry->urls[i]);
-    if (entry->more_urls)
+    if (entry->more_urls && entry->certainty == PTM_CERTAIN_SURE)
         ptmi_out_printf(&cli->out, "    and weights whose URL only running it tells\n");
 }
 
@@ -188,7 +188,10 @@ static ptm_rc print_json(const struct shown *shown, struct ptm_err *err)
     ptmi_json_line_list_end(&line);
     ptmi_json_line_bool(&line, "dependencies_sure", sure);
     ptmi_json_line_str(&line, "doc", ptm_hubconf_doc(hubconf));
-    ptmi_json_line_int(&line, "not_python_at", ptm_hubconf_damage(hubconf));
+    if (ptm_hubconf_damage(hubconf))
+        ptmi_json_line_int(&line, "not_python_at", ptm_hubconf_damage(hubconf));
+    else
+        ptmi_json_line_null(&line, "not_python_at");
     ptmi_json_line_list(&line, "entries");
     if (shown->only) json_entry(&line, shown, shown->only);
     for (size_t i = 0; !shown->only && (entry = ptm_hubconf_entry(hubconf, i)); i++)
@@ -207,7 +210,7 @@ ptm_rc ptmi_verb_torch_show(struct ptmi_cli *cli, int *status, struct ptm_err *e
         return ptm_err_set(err, PTM_EINVAL,
                            "torch show: wants REPO or DIR, and perhaps an entry point");
     PTM_TRY(ptmi_torch_open(cli, &torch, err));
-    PTM_TRY(ptmi_torch_parse(&torch, cli->operands[0], &repo, err));
+    PTM_TRY(ptmi_torch_parse(&torch, cli->operands[0], true, &repo, err));
     if (cli->n_operands == 2)
         PTM_TRY(ptmi_torch_entry(&repo, cli->operands[0], cli->operands[1], &shown.only, err));
     if (ptmi_cli_json(cli)) return print_json(&shown, err);

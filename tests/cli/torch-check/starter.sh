@@ -1,0 +1,2 @@
+ptm torch init -q; ptm torch check; ptm torch check --json . -q
+[ $? -eq 0 ]

@@ -1,0 +1,2 @@
+. "$PROJECT/tests/cli/hubs.sh"
+dynamic net; ptm torch list net; ptm torch list -q net; ptm torch list --json net

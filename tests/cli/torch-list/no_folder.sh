@@ -1,0 +1,1 @@
+ptm torch list ./absent
