@@ -18,6 +18,7 @@ CALLBACKS = """
 extern "Python" void ptm_py_skipped(void *arg, const char *tensor, const char *why);
 extern "Python" void ptm_py_progress(void *arg, int64_t done, int64_t total);
 extern "Python" ptm_rc ptm_py_ask(void *arg, const char *question, bool *out_yes, struct ptm_err *err);
+extern "Python" void ptm_py_log(void *arg, ptm_log_level level, const char *module, const char *line);
 """
 
 

@@ -151,3 +151,10 @@ def ptm_py_progress(arg: Any, done: int, total: int) -> None:
 def ptm_py_ask(arg: Any, question: Any, out_yes: Any, err: Any) -> int:
     out_yes[0] = ffi.from_handle(arg)(text(question))
     return lib.PTM_OK
+
+
+@ffi.def_extern(onerror=None)
+def ptm_py_log(arg: Any, level: int, module: Any, line: Any) -> None:
+    import logging  # when there is something to say
+    names = {lib.PTM_LOG_ERROR: logging.ERROR, lib.PTM_LOG_WARN: logging.WARNING, lib.PTM_LOG_INFO: logging.INFO}
+    logging.getLogger(f"ptmtorrent.{text(module)}").log(names.get(level, logging.DEBUG), "%s", text(line))

@@ -40,10 +40,21 @@ class Copy(NamedTuple):
     ambiguous: bool
 
 
-def _close(pid: int, ctx: Any, hub: Any) -> None:
+def _close(pid: int, ctx: Any, hub: Any, nets: list) -> None:
     if pid == os.getpid():
         lib.ptm_torchhub_close(hub)
+        for net in nets:
+            lib.ptm_net_close(net)
         lib.ptm_ctx_free(ctx)
+
+
+def host() -> str:
+    """Where repositories are: github.com, or GitHub Enterprise at $GH_HOST."""
+    return os.environ.get("GH_HOST") or "github.com"
+
+
+def _net_opts(offline: bool) -> tuple:
+    return net_opts([] if host() == "github.com" else [f"https://github.com/=https://{host()}/"], offline)
 
 
 class Handle:
@@ -52,19 +63,31 @@ class Handle:
     def __init__(self, directory: Optional[str], offline: bool):
         ctx, hub, err = ffi.new("ptm_ctx **"), ffi.new("ptm_torchhub **"), new_err()
         opts = ffi.new("struct ptm_torchhub_opts *")
-        host = os.environ.get("GH_HOST") or "github.com"
-        enterprise = [] if host == "github.com" else [f"https://github.com/=https://{host}/"]
-        net, kept = net_opts(enterprise, offline)
-        kept += [ffi.new("char[]", host.encode()), ffi.new("char[]", os.fsencode(directory)) if directory else ffi.NULL]
+        net, kept = _net_opts(offline)
+        kept += [ffi.new("char[]", host().encode()), ffi.new("char[]", os.fsencode(directory)) if directory else ffi.NULL]
         opts.size, opts.net, opts.host, opts.dir = ffi.sizeof("struct ptm_torchhub_opts"), net, kept[-2], kept[-1]
-        check(lib.ptm_ctx_new(ffi.NULL, ctx, err), err)
+        told = ffi.new("struct ptm_ctx_opts *")
+        told.size = ffi.sizeof("struct ptm_ctx_opts")
+        told.log = ffi.NULL if offline else lib.ptm_py_log  # a look at the cache has nothing to say that the call after it does not
+        check(lib.ptm_ctx_new(told, ctx, err), err)
         rc = lib.ptm_torchhub_open(ctx[0], opts, hub, err)
         if rc < 0:
             lib.ptm_ctx_free(ctx[0])
         check(rc, err)
         self.ctx, self.pointer = ctx[0], hub[0]
         # Not at exit: a thread may still be in a call.
-        weakref.finalize(self, _close, os.getpid(), self.ctx, self.pointer).atexit = False
+        self._nets: list = []
+        weakref.finalize(self, _close, os.getpid(), self.ctx, self.pointer, self._nets).atexit = False
+
+    def net(self) -> Any:
+        """A ptm_net for requests of our own, by the same rules; made at the first use."""
+        with _lock:
+            if not self._nets:
+                out, err = ffi.new("ptm_net **"), new_err()
+                opts, _kept = _net_opts(False)
+                check(lib.ptm_net_open(self.ctx, opts, out, err), err)
+                self._nets.append(out[0])
+            return self._nets[0]
 
     def cancel(self) -> None:
         """Ends what is under way; the handle is of no use afterwards."""
@@ -93,22 +116,27 @@ def _interruptible(use: Handle, call: Callable[[], Any]) -> Any:
     another one, and ends it when it is interrupted. What was fetched stays for the next call to go on with."""
     if threading.current_thread() is not threading.main_thread():
         return call()
-    done, result = threading.Event(), []
+    done, result, errors = threading.Event(), [], []
 
     def work() -> None:
         try:
             result.append(call())
+        except BaseException as error:
+            errors.append(error)
         finally:
             done.set()
-
-    worker = threading.Thread(target=work, name="ptmtorrent", daemon=True)
-    worker.start()
+    try:
+        threading.Thread(target=work, name="ptmtorrent", daemon=True).start()
+    except RuntimeError:  # no more threads, or the interpreter is about to end
+        return call()
     try:
         done.wait()
     except BaseException:
         use.cancel()
         done.wait()
         raise
+    if errors:
+        raise errors[0]
     return result[0]
 
 
@@ -240,7 +268,7 @@ def download(url: str, dst: str, hash_prefix: Optional[str], replace: bool, bar:
 
 def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None) -> bytes:
     """The body of a small answer, by the rules for rewriting and credentials of the library."""
-    from ._core import net
+    use = handle()
     ask, out, err = ffi.new("struct ptm_net_request *"), ffi.new("struct ptm_net_response *"), new_err()
     lines = [ffi.new("char[]", header.encode()) for header in headers]
     array, where = ffi.new("char *[]", lines) if lines else ffi.NULL, ffi.new("char[]", url.encode())
@@ -249,7 +277,7 @@ def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None)
     data = ffi.from_buffer(body) if body else ffi.NULL
     ask.body, ask.body_len = data, len(body or b"")
     try:
-        _check(lib.ptm_net_perform(net(), ask, out, err), err, url)
+        _check(_interruptible(use, lambda: lib.ptm_net_perform(use.net(), ask, out, err)), err, url)
         return bytes(ffi.buffer(out.body, out.body_len)) if out.body != ffi.NULL else b""
     finally:
         lib.ptm_net_response_clear(out)

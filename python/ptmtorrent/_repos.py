@@ -7,8 +7,8 @@ which takes the absolute imports of what is the repository's to the private name
 defined in, so imports inside them go the same way, however late they run. (Python looks __import__ up in the builtins of the running code:
 https://docs.python.org/3/reference/simple_stmts.html#import)
 
-It is a package of the real world, too: unpickling a class by reference, in this process or another one, imports it by its private name,
-and what is asked for is looked up among the folders in the hub's cache.
+It is a package that others can import from: unpickling a class by reference, in this process or another one, imports it by its private name.
+A process that does not know the copy looks for it where a parent process had its own ($PTM_ISOLATED), and in the hub's cache.
 """
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 __path__: List[str] = []  # a package, so that modules below it can be imported
 _HUBCONF = "hubconf"
+# Folders that were isolated, for child processes: a worker started by "spawn" unpickles what it is given before it runs anything else.
+_ENVIRONMENT = "PTM_ISOLATED"
 
 _copies: Dict[str, "Copy"] = {}
 _lock = threading.RLock()
@@ -265,17 +267,29 @@ def copy_of(directory: str) -> Copy:
             if key in _copies:
                 _copies[key].forget()
             copy = _copies[key] = Copy(key, real)
+            _tell_children(real)
         return copy
 
 
-def _search_cache(key: str) -> None:
-    """Another process isolated it: the folders in the hub's cache are looked through for the one of that name."""
+def _told() -> List[str]:
+    return [folder for folder in os.environ.get(_ENVIRONMENT, "").split(os.pathsep) if folder]
+
+
+def _tell_children(folder: str) -> None:
+    if os.pathsep not in folder and folder not in _told():
+        os.environ[_ENVIRONMENT] = os.pathsep.join([*_told(), folder])
+
+
+def _search(key: str) -> None:
+    """Another process isolated it: which of the known folders has that name?"""
     from . import hub
-    folder = os.path.realpath(hub.get_dir())
+    folders = _told()
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if entry.is_dir() and _key(os.path.realpath(entry.path)) == key:
-                copy_of(entry.path)
+        folders += [entry.path for entry in os.scandir(hub.get_dir()) if entry.is_dir()]
+    for folder in folders:
+        if _key(os.path.realpath(folder)) == key and os.path.isdir(folder):
+            copy_of(folder)
+            return
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -286,7 +300,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         key, _, rest = fullname[len(__name__) + 1:].partition(".")
         if key not in _copies:
-            _search_cache(key)
+            _search(key)
         if key not in _copies:
             return None
         if rest:

@@ -257,9 +257,10 @@ def _default_trust(trust_repo: Any, profile: Optional[str]) -> Any:
 
 def _is_trusted(hub_dir: str, owner: str, name: str, ref: str) -> bool:
     """By its owner, by the list, or by a copy in the cache (torch's rule): the C core tells repositories apart whose names join alike."""
-    if owner in _TRUSTED_REPO_OWNERS:
+    public = _hub_core.host() == "github.com"  # elsewhere these names are anybody's
+    if public and owner in _TRUSTED_REPO_OWNERS:
         return True
-    if owner in _BUILT_IN_OWNERS:  # taken off the tuple: only the list speaks for it
+    if public and owner in _BUILT_IN_OWNERS:  # taken off the tuple: only the list speaks for it
         with contextlib.suppress(OSError), open(os.path.join(hub_dir, "trusted_list"), encoding="utf-8", errors="surrogateescape") as file:
             return f"{owner}_{name}" in {line.strip() for line in file}
         return False
@@ -351,7 +352,8 @@ def _load_entry_from_hubconf(m: ModuleType, model: str) -> Callable[..., Any]:
 _Result = TypeVar("_Result")
 
 
-def _with_hubconf(directory: str, isolate: Any, use: Callable[[ModuleType], _Result]) -> _Result:
+def _with_hubconf(directory: Union[str, "os.PathLike[str]"], isolate: Any, use: Callable[[ModuleType], _Result]) -> _Result:
+    directory = os.fspath(directory)
     hubconf = os.path.join(directory, MODULE_HUBCONF)
 
     def use_it(module: ModuleType) -> _Result:

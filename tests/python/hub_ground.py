@@ -11,7 +11,7 @@ import hub_samples  # noqa: E402, F401
 
 from ptmtorrent import _hub_isolate, hub as torch_hub  # noqa: E402
 
-VARIABLES = ("TORCH_HUB", "TORCH_HOME", "TORCH_MODEL_ZOO", "XDG_CACHE_HOME", "PTM_TORCH_PROFILE", "GITHUB_TOKEN", "GH_HOST", "HF_ENDPOINT")
+VARIABLES = ("TORCH_HUB", "TORCH_HOME", "TORCH_MODEL_ZOO", "XDG_CACHE_HOME", "PTM_TORCH_PROFILE", "GITHUB_TOKEN", "GH_HOST", "HF_ENDPOINT", "PTM_ISOLATED")
 
 # Port 9 is closed: what is asked for there gets no connection.
 NOWHERE = " ".join(f"https://{host}/=http://127.0.0.1:9/" for host in loopback.HOSTS)

@@ -345,7 +345,15 @@ def test_private_repository__opens_with_github_token(online, github, monkeypatch
     with pytest.raises(Error):
         online.load("secret/model:main", "answer", trust_repo=True)
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    assert online.load("secret/model:main", "answer", trust_repo=True) == 42
+    assert online.load("secret/model", "answer", trust_repo=True) == 42
+
+
+def test_enterprise__names_that_torch_trusts_are_anybodys_there(online, github, answers, monkeypatch):  # noqa: F811
+    github.publish("pytorch/inhouse", {"hubconf.py": HUBCONF})
+    monkeypatch.setenv("GH_HOST", "github.example.org")
+    with pytest.raises(EOFError):
+        online.load("pytorch/inhouse", "answer")  # who this is there, nobody knows
+    assert online.load("pytorch/inhouse", "answer", trust_repo=True) == 42
 
 
 # --- trust ---
@@ -588,6 +596,32 @@ def test_download__ends_at_ctrl_c_and_is_gone_on_with(github, tmp_path):  # noqa
                           env={**os.environ, "PTM_REWRITE": " ".join(github.rewrites)})
     assert done.stdout.split() == ["interrupted", "done"], done
     assert (tmp_path / "slow").read_bytes() == (github.dir / "files/slow.bin").read_bytes()
+
+
+def test_log__of_the_library_is_pythons(online, github, tmp_path, caplog):  # noqa: F811
+    data = b"right" * 100
+    (tmp_path / "x.dat").write_bytes(b"wrong")
+    url = github.file("x.dat", data)
+    from ptmtorrent import _hub_core
+    with caplog.at_level("WARNING", "ptmtorrent"):
+        _hub_core.download(url, str(tmp_path / "x.dat"), hashlib.sha256(data).hexdigest(), False, None)
+    assert (tmp_path / "x.dat").read_bytes() == data
+    assert {record.name for record in caplog.records} == {"ptmtorrent.torchhub"} and "fetching it anew" in caplog.text
+
+
+def test_load__ends_at_ctrl_c_and_works_the_next_time(github, tmp_path):  # noqa: F811
+    github.publish("slow/model", {"hubconf.py": HUBCONF, "big.bin": os.urandom(400_000)})
+    code = ("import signal, sys\nfrom ptmtorrent import hub\nhub.set_dir(sys.argv[1])\n"
+            "def interrupt(*_): raise KeyboardInterrupt\n"
+            "signal.signal(signal.SIGALRM, interrupt)\nsignal.setitimer(signal.ITIMER_REAL, 1)\n"
+            "try: hub.load('slow/model:main', 'answer', trust_repo=True, verbose=False)\n"
+            "except KeyboardInterrupt: print('interrupted')\n"
+            "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+            "print(hub.load('slow/model:main', 'answer', verbose=False))\n")
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "hub")], stdout=subprocess.PIPE, text=True, timeout=120,
+                          env={**os.environ, "PTM_REWRITE": " ".join(github.rewrites)})
+    assert done.stdout.splitlines()[-1] == "42" and "interrupted" in done.stdout, done.stdout
+    assert not list((tmp_path / "hub/.ptm/tmp").glob("*"))
 
 
 # --- state dicts ---

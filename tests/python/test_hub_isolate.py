@@ -213,7 +213,7 @@ def test_pickle__opens_in_another_process_that_has_the_same_cache(hub, tmp_path)
     cache = tmp_path / "torch"
     cache.mkdir()
     (cache / "hub").symlink_to(tmp_path / "hub")
-    done = subprocess.run([sys.executable, "-c", code], input=data, stdout=subprocess.PIPE, env={**os.environ, "TORCH_HOME": str(cache)})
+    done = subprocess.run([sys.executable, "-c", code], input=data, stdout=subprocess.PIPE, env={**os.environ, "TORCH_HOME": str(cache), "PTM_ISOLATED": ""})
     assert done.stdout.split() == [b"r", b"r"]
 
 
@@ -225,6 +225,17 @@ def test_pickle__through_worker_processes(hub, repos):  # noqa: F811
 
 def whose(net):
     return net.late()
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_pickle__through_processes_that_start_anew(hub, repos, tmp_path, how):  # noqa: F811
+    code = ("import multiprocessing, sys\nfrom ptmtorrent import hub\n\n\ndef ask(net, queue):\n    queue.put(net.late())\n\n\n"
+            "if __name__ == '__main__':\n    net = hub.load(sys.argv[1], 'net', source='local', isolate=True)\n"
+            f"    context = multiprocessing.get_context('{how}')\n    queue = context.Queue()\n"
+            "    process = context.Process(target=ask, args=(net, queue))\n    process.start()\n    process.join(60)\n    print(queue.get(timeout=5))\n")
+    (tmp_path / "main.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "main.py", repos[1]], stdout=subprocess.PIPE, timeout=120)
+    assert done.stdout == b"b\n"
 
 
 def test_private_name__of_no_copy_is_no_module(hub):  # noqa: F811
