@@ -44,13 +44,18 @@ static bool is_taken(const struct ptmi_parts *parts, const char *name)
     return !folded;
 }
 
-/* What it is called in the result, where that may be a file's name. */
+/* What it is called in the result, where that may be a file's name and is no other's. */
 static char *name_part(const struct ptmi_parts *parts, const char *name)
 {
     bool fits = *name && *name != '.' && *name != '-' && strlen(name) <= NAME_MAX_BYTES &&
-                ptmi_path_check_name(name, NULL) == PTM_OK && !is_taken(parts, name);
-    if (fits) return strdup(name);
-    return ptmi_str_printf("part-%zu", parts->n);
+                ptmi_path_check_name(name, NULL) == PTM_OK;
+    if (fits && !is_taken(parts, name)) return strdup(name);
+    PTM_AUTO(ptmi_freep) char *plain = ptmi_str_printf("part-%zu", parts->n);
+    for (int n = 2; plain && n < PARTS_MAX + 2 && is_taken(parts, plain); n++) {
+        free(plain);
+        plain = ptmi_str_printf("part-%zu-%d", parts->n, n);
+    }
+    return ptm_steal(&plain);
 }
 
 /* --- finding --- */

@@ -46,7 +46,7 @@ void ptmi_wants_free(struct ptmi_wants *wants); /* NULL is a no-op */
  * much of everything. */
 PTM_MUST_USE ptm_rc ptmi_wants_hear(struct ptmi_wants *wants, const char *data, size_t len,
                                     struct ptm_err *err);
-size_t ptmi_wants_count(const struct ptmi_wants *wants);
+size_t ptmi_wants_count(const struct ptmi_wants *wants);              /* fetched; of NULL: none */
 const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i); /* fetched ones */
 
 /* NULL, or why a URL may not be fetched for code that must not see the user's network. Static. */

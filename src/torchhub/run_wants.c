@@ -79,12 +79,12 @@ void ptmi_wants_free(struct ptmi_wants *wants)
 
 size_t ptmi_wants_count(const struct ptmi_wants *wants)
 {
-    return wants->urls.n;
+    return wants ? wants->urls.n : 0;
 }
 
 const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i)
 {
-    return i < wants->urls.n ? wants->urls.items[i] : NULL;
+    return wants && i < wants->urls.n ? wants->urls.items[i] : NULL;
 }
 
 /* --- what may be fetched --- */
