@@ -18,9 +18,10 @@ from conftest import ROOT, Ptm
 from github import TOKEN, GitHub, Link, Program
 from servers import pointer
 
-SURE = ["Model", "Thing", "alias", "conditional", "fallback", "first", "helper", "model_16", "model_8", "small", "square", "starred", "undocumented",
-        "unicode"]
+SURE = ["Model", "Thing", "alias", "first", "helper", "model_16", "model_8", "small", "square", "starred", "undocumented", "unicode"]
 IMPORTED = ["Path", "to_json"]
+MAYBE = ["conditional", "fallback"]  # under an if, in an except
+NAMES = sorted(SURE + IMPORTED + MAYBE)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +76,10 @@ def checkpoint(text=b"weights"):
 
 
 def test_list_asks_nobody_the_second_time(ptm, github):
-    assert ptm.run("torch", "list", "acme/plain").stdout.split() == sorted(SURE + IMPORTED)
+    assert ptm.run("torch", "list", "acme/plain").stdout.split() == NAMES
     assert github.count("GET", "/repos/") == 0  # no API calls
     github.forget()
-    assert ptm.run("torch", "list", "acme/plain").stdout.split() == sorted(SURE + IMPORTED)
+    assert ptm.run("torch", "list", "acme/plain").stdout.split() == NAMES
     assert github.requests() == []
 
 
@@ -86,6 +87,7 @@ def test_list_tells_what_is_sure_and_where_it_stands(ptm):
     rows = {row["name"]: row for row in ptm.json_lines("torch", "list", "acme/plain")}
     assert {name for name, row in rows.items() if row["certainty"] == "sure"} == set(SURE)
     assert {name for name, row in rows.items() if row["certainty"] == "import"} == set(IMPORTED)
+    assert {name for name, row in rows.items() if row["certainty"] == "dynamic"} == set(MAYBE)
     first = rows["first"]
     assert (first["file"], first["kind"], first["signature"]) == ("hubconf.py", "function", "(a, b=2, *rest, flag: bool = False, **kwargs)")
     assert first["doc"] == "The first one.\n\nExample:\n    >>> first(1)"
@@ -99,7 +101,7 @@ def test_list_of_a_folder(ptm, tmp_path):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     for how in ([folder], ["./mine"], ["mine", "--source", "local"]):
-        assert ptm.run("torch", "list", *how).stdout.split() == sorted(SURE + IMPORTED)
+        assert ptm.run("torch", "list", *how).stdout.split() == NAMES
     assert not ptm.hub.exists()
 
 
@@ -212,7 +214,7 @@ def test_offline_uses_what_is_there_and_says_what_is_not(ptm, github):
     assert done.returncode and "no internet connection" in done.stderr
     ptm.run("torch", "fetch", "acme/plain:v1.0")
     github.forget()
-    assert ptm.run("torch", "list", "acme/plain", "--offline").stdout.split() == sorted(SURE + IMPORTED)  # the newest copy there is
+    assert ptm.run("torch", "list", "acme/plain", "--offline").stdout.split() == NAMES  # the newest copy there is
     assert ptm.run("torch", "list", "acme/plain:main", "--offline", expect=None).returncode
     assert github.requests() == []
 
@@ -223,7 +225,8 @@ def test_private_repositories_want_the_token_and_nobody_else_sees_it(ptm, github
     assert done.returncode and "GITHUB_TOKEN" in done.stderr, done.stderr
     assert ptm.run("torch", "list", "secret/model", GITHUB_TOKEN=TOKEN).stdout == "mine\n"
     assert ptm.run("torch", "list", f"secret/model:{sha}", GITHUB_TOKEN=TOKEN).stdout == "mine\n"
-    assert all(row[0] == "github.com" or not row[6] for row in github.requests())
+    # codeload.github.com may see it (include/ptm/net.h), hosts that are not GitHub's never.
+    assert all(row[0].endswith("github.com") or not row[6] for row in github.requests())
     wrong = ptm.run("torch", "list", "secret/model:main", "--force-reload", expect=None, GITHUB_TOKEN="wrongtoken")
     assert wrong.returncode and "wrongtoken" not in wrong.stderr
     assert TOKEN not in "".join(path.read_text(errors="replace") for path in ptm.hub.rglob("*") if path.is_file())
@@ -337,7 +340,7 @@ def test_a_release_asset_is_fetched_over_the_redirect(ptm, github):
     url = github.asset("acme/plain", "v1.0", "net.pth", checkpoint())
     path = pathlib.Path(ptm.run("torch", "weights", url, GITHUB_TOKEN=TOKEN).stdout.strip())
     assert path.read_bytes() == checkpoint()
-    assert all(not row[6] for row in github.requests() if row[0] != "github.com")
+    assert all(not row[6] for row in github.requests() if not row[0].endswith("github.com"))
 
 
 # --- the cache and trust
