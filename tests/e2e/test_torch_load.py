@@ -287,6 +287,43 @@ def test_an_interrupt_ends_it(runner):
     assert time.monotonic() - begun < 60 and not list((runner.hub / ".ptm/tmp").iterdir()) and not runner.out.exists()
 
 
+def test_nothing_survives_a_kill(runner):
+    """Of the caller: what it started ends with it, and the next run does not mind what it left."""
+    mark = 900 + os.getpid() % 97
+    runner.write(f"import subprocess, time\ndef entry():\n    subprocess.Popen(['sleep', '{mark}.25'])\n    print('begun')\n    time.sleep(300)\n"
+                 "def fine(): return 1\n")
+    process = runner.start("load", runner.repo, "entry", runner.out)
+    for line in process.stderr:
+        if "begun" in line:
+            break
+    process.kill()
+    process.communicate()
+    for _ in range(200):
+        if subprocess.run(["pgrep", "-f", f"^sleep {mark}.25"], check=False, stdout=subprocess.DEVNULL).returncode:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("a program of the sandbox still runs")
+    assert not runner.out.exists() and runner.load("fine")["result"]["value"] == "1"
+
+
+def test_any_python_from_3_8_on(probes):
+    """Those of pyenv, where there are any: they lie in a home folder, and some in this machine's."""
+    found = list(pathlib.Path(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))).glob("versions/[23].*/bin/python"))
+    found.sort(key=lambda path: [int(part) for part in path.parts[-3].split(".")])
+    found = found[:1] + [path for path in found if "3.8." in str(path)] + found[-1:]
+    if not found:
+        pytest.skip("no other Pythons here")
+    for python in found:
+        version = subprocess.run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        probes.python = python
+        if tuple(map(int, version.split("."))) < (3, 8):
+            assert "needs 3.8 or newer" in probes.fails("add", "1")
+        else:
+            assert probes.value("add", "1") == [1, 2, {}]
+            assert json.loads((probes.out / "description.json").read_text())["python"].startswith(version.strip())
+
+
 def test_the_result_appears_whole_or_not_at_all(probes):
     probes.out.mkdir()
     (probes.out / "mine").write_text("mine")
