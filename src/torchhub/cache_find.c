@@ -32,23 +32,23 @@ static ptm_rc check_folder(const char *dir, int64_t *out_modified, struct ptm_er
     return PTM_OK;
 }
 
-static bool has_hubconf(const char *dir)
+/* A side file that is a link, no file, or too large is as bad as one that says nothing. */
+static bool is_damage(ptm_rc rc)
 {
-    PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, "hubconf.py");
-    return path && ptmi_fs_exists(path);
+    return rc == PTM_EFORMAT || rc == PTM_EUNSAFE || rc == PTM_ELIMIT || rc == PTM_EINVAL;
 }
 
 ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out, struct ptm_err *err)
 {
     struct ptm_err why = {0};
     struct ptmi_cached_copy copy = {0};
+    PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(dir, "hubconf.py");
+    if (!hubconf) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
     PTM_TRY(check_folder(dir, &copy.modified, err));
     ptm_rc rc = ptmi_side_read(dir, &copy.repo, &why);
-    if (rc < 0 && rc != PTM_ENOENT) {
-        if (err) *err = why;
-        return rc;
-    }
-    if (rc == PTM_ENOENT && !has_hubconf(dir))
+    if (rc < 0 && rc != PTM_ENOENT)
+        return ptm_err_set(err, is_damage(rc) ? PTM_EFORMAT : rc, "%s", why.msg);
+    if (rc == PTM_ENOENT && !ptmi_fs_exists(hubconf))
         return ptm_err_set(err, PTM_ENOENT, "%s: has no hubconf.py", dir);
     copy.repo.by_torch = rc == PTM_ENOENT;
     if (copy.repo.fetched) (void)ptmi_clock_parse_iso(copy.repo.fetched, &copy.modified);

@@ -34,24 +34,47 @@ static bool is_host(const char *host)
 }
 
 /* What is there is what it should be; commit and fetched may be missing. */
-static bool is_sound(const struct ptm_torchhub_repo *repo)
+static ptm_rc check(const struct ptm_torchhub_repo *repo, struct ptm_err *err)
 {
-    struct ptm_err ignored;
-    PTM_AUTO(ptmi_freep)
-    char *text = ptmi_str_printf("%s/%s:%s", repo->owner, repo->name, repo->ref);
     PTM_AUTO(ptmi_repo_spec_clear) struct ptmi_repo_spec spec = {0};
     int64_t seconds = 0;
-    if (!text || !is_host(repo->host) || ptmi_repo_spec_parse(text, &spec, &ignored) < 0)
-        return false;
-    if (repo->commit && !ptmi_str_is_hex(repo->commit, 40)) return false;
-    return !repo->fetched || ptmi_clock_parse_iso(repo->fetched, &seconds);
+    if (!repo->host || !repo->owner || !repo->name || !repo->ref || !is_host(repo->host))
+        return ptm_err_set(err, PTM_EFORMAT, "does not say whose copy this is");
+    PTM_AUTO(ptmi_freep)
+    char *text = ptmi_str_printf("%s/%s:%s", repo->owner, repo->name, repo->ref);
+    if (!text) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    ptm_rc rc = ptmi_repo_spec_parse(text, &spec, err);
+    if (rc < 0)
+        return rc == PTM_ENOMEM ? rc : ptm_err_set(err, PTM_EFORMAT, "names no repository");
+    if (repo->commit && !ptmi_str_is_hex(repo->commit, 40))
+        return ptm_err_set(err, PTM_EFORMAT, "its commit is none");
+    if (repo->fetched && !ptmi_clock_parse_iso(repo->fetched, &seconds))
+        return ptm_err_set(err, PTM_EFORMAT, "its time is none");
+    return PTM_OK;
 }
 
-static bool take(yyjson_val *root, const char *name, char **out)
+/* *out stays NULL when there is no such text. */
+static ptm_rc take(yyjson_val *root, const char *name, char **out, struct ptm_err *err)
 {
     const char *text = ptmi_json_str(root, name);
-    *out = text ? strdup(text) : NULL;
-    return *out != NULL;
+    if (!text) return PTM_OK;
+    *out = strdup(text);
+    return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "out of memory");
+}
+
+static ptm_rc take_all(yyjson_val *root, struct ptm_torchhub_repo *out, struct ptm_err *err)
+{
+    int64_t format = ptmi_json_int(root, "format", 0);
+    if (format != FORMAT)
+        return ptm_err_set(err, PTM_EFORMAT, "%s",
+                           format > FORMAT ? "written by a newer ptm" : "has no known format");
+    PTM_TRY(take(root, "host", &out->host, err));
+    PTM_TRY(take(root, "owner", &out->owner, err));
+    PTM_TRY(take(root, "name", &out->name, err));
+    PTM_TRY(take(root, "ref", &out->ref, err));
+    PTM_TRY(take(root, "commit", &out->commit, err));
+    PTM_TRY(take(root, "fetched", &out->fetched, err));
+    return check(out, err);
 }
 
 ptm_rc ptmi_side_parse(const char *data, size_t len, const char *what,
@@ -60,17 +83,8 @@ ptm_rc ptmi_side_parse(const char *data, size_t len, const char *what,
     PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo repo = {0};
     PTM_TRY(ptmi_json_parse(data, len, what, &doc, err));
-    yyjson_val *root = yyjson_doc_get_root(doc);
-    int64_t format = ptmi_json_int(root, "format", 0);
-    if (format > FORMAT)
-        return ptm_err_set(err, PTM_EFORMAT, "%s: written by a newer ptm (format %lld)", what,
-                           (long long)format);
-    bool all = take(root, "host", &repo.host) && take(root, "owner", &repo.owner) &&
-               take(root, "name", &repo.name) && take(root, "ref", &repo.ref);
-    (void)take(root, "commit", &repo.commit);
-    (void)take(root, "fetched", &repo.fetched);
-    if (format != FORMAT || !all || !is_sound(&repo))
-        return ptm_err_set(err, PTM_EFORMAT, "%s: does not say whose copy this is", what);
+    ptm_rc rc = take_all(yyjson_doc_get_root(doc), &repo, err);
+    if (rc < 0) return ptm_err_ctx(err, rc, "%s", what);
     *out = repo;
     repo = (struct ptm_torchhub_repo){0};
     return PTM_OK;

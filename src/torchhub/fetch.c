@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -20,12 +21,14 @@ struct fetching {
     ptm_torchhub *hub;
     struct ptm_torchhub_fetch_opts opts;
     struct ptmi_repo_spec spec;
-    bool guessed; /* spec.ref is "main" because git is missing: "master" may be meant */
+    struct ptmi_ref ref; /* what the server said of spec.ref; no name: not asked yet */
+    bool guessed;        /* spec.ref is "main" because git is missing: "master" may be meant */
 };
 
 static void fetching_clear(struct fetching *f)
 {
     ptmi_repo_spec_clear(&f->spec);
+    ptmi_ref_clear(&f->ref);
 }
 
 /* --- copies of torch's whose folder may be another repository's --- */
@@ -74,12 +77,19 @@ static ptm_rc settle_ambiguity(const struct fetching *f, const struct ptm_torchh
 
 /* --- the cache --- */
 
+/* Is ref a commit, in full or its beginning? Those do not move. */
+static bool is_commit_of(const char *ref, const char *commit)
+{
+    return commit && strlen(ref) >= 7 && strncasecmp(ref, commit, strlen(ref)) == 0;
+}
+
 /* Whether the ref of a cached copy has moved on; a copy of torch's has no commit to compare. */
 static ptm_rc look_for_newer(const struct fetching *f, struct ptm_torchhub_repo *repo,
                              struct ptm_err *err)
 {
     PTM_AUTO(ptmi_ref_clear) struct ptmi_ref ref = {0};
     struct ptmi_repo_spec spec = {.owner = repo->owner, .name = repo->name, .ref = repo->ref};
+    if (is_commit_of(repo->ref, repo->commit)) return PTM_OK;
     PTM_TRY(ptmi_ref_resolve(f->hub, &spec, &ref, err));
     if (!ref.commit[0] || ptmi_str_eq(ref.commit, repo->commit)) return PTM_OK;
     repo->newest = strdup(ref.commit);
@@ -91,6 +101,10 @@ static ptm_rc use_cached(const struct fetching *f, struct ptm_torchhub_repo *rep
 {
     PTM_TRY(settle_ambiguity(f, repo, err));
     repo->cached = true;
+    if (!f->spec.ref && !ptmi_str_eq(repo->ref, "main") && !ptmi_str_eq(repo->ref, "master"))
+        ptmi_log(f->hub->ctx, PTM_LOG_INFO, "torchhub",
+                 "%s/%s: without a ref the newest copy in the cache is taken: %s", repo->owner,
+                 repo->name, repo->ref);
     return f->opts.refresh ? look_for_newer(f, repo, err) : PTM_OK;
 }
 
@@ -130,33 +144,25 @@ static ptm_rc believe_ref(const char *name, struct ptmi_ref *out, struct ptm_err
     return PTM_OK;
 }
 
-static ptm_rc resolve(struct fetching *f, struct ptmi_ref *out, struct ptm_err *err)
+/* Asks once a call: fills f->ref. */
+static ptm_rc resolve(struct fetching *f, struct ptm_err *err)
 {
     struct ptm_err why = {0};
-    if (f->opts.skip_validation && f->spec.ref) return believe_ref(f->spec.ref, out, err);
-    ptm_rc rc = ptmi_ref_resolve(f->hub, &f->spec, out, &why);
+    if (f->ref.name) return PTM_OK;
+    if (f->opts.skip_validation && f->spec.ref) return believe_ref(f->spec.ref, &f->ref, err);
+    ptm_rc rc = ptmi_ref_resolve(f->hub, &f->spec, &f->ref, &why);
     bool no_git = rc == PTM_ENOENT || rc == PTM_EUNSUPPORTED;
     if (no_git && f->opts.skip_validation) {
         f->guessed = true;
-        return believe_ref("main", out, err);
+        return believe_ref("main", &f->ref, err);
     }
     if (err) *err = why;
     return rc == PTM_ENET || rc == PTM_EOFFLINE ? no_network(f, rc, err) : rc;
 }
 
-/* Without a ref the default branch becomes it: it names the folder. */
-static ptm_rc choose_ref(struct fetching *f, struct ptm_err *err)
+static ptm_rc describe(const struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_ref_clear) struct ptmi_ref ref = {0};
-    if (f->spec.ref) return PTM_OK;
-    PTM_TRY(resolve(f, &ref, err));
-    f->spec.ref = ptm_steal(&ref.name);
-    return PTM_OK;
-}
-
-static ptm_rc describe(const struct fetching *f, const struct ptmi_ref *ref,
-                       struct ptm_torchhub_repo *out, struct ptm_err *err)
-{
+    const struct ptmi_ref *ref = &f->ref;
     char now[32];
     out->host = strdup(f->hub->host);
     out->owner = strdup(f->spec.owner);
@@ -186,14 +192,13 @@ static void workshop_clear(struct workshop *shop)
 static ptm_rc download(struct fetching *f, const char *folder, struct ptm_torchhub_repo *out,
                        struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_ref_clear) struct ptmi_ref ref = {0};
     PTM_AUTO(workshop_clear) struct workshop shop = {.hub = f->hub};
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo repo = {0};
     ptmi_hub_sweep(f->hub, folder);
-    PTM_TRY(resolve(f, &ref, err));
-    PTM_TRY(describe(f, &ref, &repo, err));
+    PTM_TRY(resolve(f, err));
+    PTM_TRY(describe(f, &repo, err));
     PTM_TRY(ptmi_hub_tmp_name(f->hub, folder, &shop.dir, err));
-    PTM_TRY(ptmi_archive_fetch(f->hub, &ref, &repo, shop.dir, err));
+    PTM_TRY(ptmi_archive_fetch(f->hub, &f->ref, &repo, shop.dir, err));
     PTM_TRY(ptmi_hub_publish(f->hub, shop.dir, folder, err));
     free(repo.dir);
     repo.dir = ptmi_cache_path(f->hub, folder);
@@ -217,17 +222,49 @@ static ptm_rc fetch_locked(struct fetching *f, struct ptm_torchhub_repo *out, st
     return rc;
 }
 
+static PTM_MUST_USE ptm_rc is_offline(const struct fetching *f, struct ptm_err *err)
+{
+    if (f->opts.force_reload)
+        return ptm_err_set(err, PTM_EOFFLINE,
+                           "%s/%s: fetching it anew needs the network, and --offline is in force",
+                           f->spec.owner, f->spec.name);
+    return no_network(f, ptm_err_set(err, PTM_EOFFLINE, "--offline is in force"), err);
+}
+
+static ptm_rc fetch_ref(struct fetching *f, const char *ref, struct ptm_torchhub_repo *out,
+                        struct ptm_err *err)
+{
+    f->spec.ref = strdup(ref);
+    return f->spec.ref ? fetch_locked(f, out, err) : ptm_err_set(err, PTM_ENOMEM, "%s", ref);
+}
+
+/* The default branch names the folder. The caller holds a lock, so that of many only one asks. */
+static ptm_rc fetch_default(struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
+{
+    struct ptm_err why = {0};
+    ptm_rc rc = from_cache(f, out, &why);
+    if (rc != PTM_ENOENT) {
+        if (rc < 0 && err) *err = why;
+        return rc;
+    }
+    PTM_TRY(resolve(f, err));
+    rc = fetch_ref(f, f->ref.name, out, err);
+    if (rc != PTM_ENOTFOUND || !f->guessed) return rc;
+    ptmi_ref_clear(&f->ref);
+    free(ptm_steal(&f->spec.ref));
+    return fetch_ref(f, "master", out, err);
+}
+
 static ptm_rc from_network(struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
 {
-    if (f->hub->net_opts.offline)
-        return no_network(f, ptm_err_set(err, PTM_EOFFLINE, "--offline is in force"), err);
-    PTM_TRY(choose_ref(f, err));
-    ptm_rc rc = fetch_locked(f, out, err);
-    if (rc != PTM_ENOTFOUND || !f->guessed) return rc;
-    f->guessed = false;
-    free(f->spec.ref);
-    f->spec.ref = strdup("master");
-    return f->spec.ref ? fetch_locked(f, out, err) : ptm_err_set(err, PTM_ENOMEM, "ref");
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
+    if (f->hub->net_opts.offline) return is_offline(f, err);
+    if (f->spec.ref) return fetch_locked(f, out, err);
+    /* "owner_name_" is no folder's name. */
+    PTM_AUTO(ptmi_freep) char *any = ptmi_str_printf("%s_%s_", f->spec.owner, f->spec.name);
+    if (!any) return ptm_err_set(err, PTM_ENOMEM, "%s/%s", f->spec.owner, f->spec.name);
+    PTM_TRY(ptmi_hub_lock(f->hub, any, &lock, err));
+    return fetch_default(f, out, err);
 }
 
 /* --- weights that the new copy reaches --- */

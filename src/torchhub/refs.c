@@ -125,23 +125,35 @@ static PTM_MUST_USE ptm_rc not_found(const struct ptmi_repo_spec *spec,
         seen->head ? "; the default branch is " : "", seen->head ? seen->head : "");
 }
 
-/* Commits that are the end of no branch: fetched without files into a folder of ours. */
+/* In a folder of ours, under a lock of its own: who asks may hold the lock of the copy, or none. */
+static ptm_rc search_commits(ptm_torchhub *hub, const char *folder, const char *url,
+                             const struct ptmi_refs_seen *seen, char out[41], struct ptm_err *err)
+{
+    ptmi_git *git = NULL;
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
+    PTM_AUTO(ptmi_freep) char *work = ptmi_str_printf("%s.commits", folder);
+    PTM_AUTO(ptmi_freep) char *dir = NULL;
+    if (!work) return ptm_err_set(err, PTM_ENOMEM, "%s", folder);
+    PTM_TRY(ptmi_torchhub_git(hub, &git, err));
+    PTM_TRY(ptmi_hub_lock(hub, work, &lock, err));
+    ptmi_hub_sweep(hub, work);
+    PTM_TRY(ptmi_hub_tmp_name(hub, work, &dir, err));
+    return ptmi_git_find_commit(git, url, seen->prefix, dir, out, err);
+}
+
+/* Commits that are the end of no branch: fetched, without files, and looked through. */
 static ptm_rc find_commit(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, const char *url,
                           const struct ptmi_refs_seen *seen, struct ptmi_ref *out,
                           struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *folder = ptmi_repo_spec_folder(spec, spec->ref);
-    PTM_AUTO(ptmi_freep) char *dir = NULL;
-    ptmi_git *git = NULL;
     struct ptm_err why = {0};
     char commit[41] = "";
-    PTM_TRY(ptmi_torchhub_git(hub, &git, err));
     if (!folder) return ptm_err_set(err, PTM_ENOMEM, "%s", spec->ref);
-    PTM_TRY(ptmi_hub_tmp_name(hub, folder, &dir, err));
     ptmi_log(hub->ctx, PTM_LOG_INFO, "torchhub",
              "%s/%s: %s is the end of no branch or tag: looking through the commits", spec->owner,
              spec->name, spec->ref);
-    ptm_rc rc = ptmi_git_find_commit(git, url, seen->prefix, dir, commit, &why);
+    ptm_rc rc = search_commits(hub, folder, url, seen, commit, &why);
     if (rc == PTM_ENOENT) return not_found(spec, seen, err);
     if (rc < 0) {
         if (err) *err = why;

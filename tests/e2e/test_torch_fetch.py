@@ -90,6 +90,18 @@ def test_an_older_commit_is_found_without_files(github, hub):
     assert hub.side(f"acme_deep_{middle[:8]}")["commit"] == middle
 
 
+def test_a_server_that_cannot_filter_sends_more(github, hub):
+    """GitHub can; servers of companies may not."""
+    old = github.publish("acme/nofilter", {"hubconf.py": HUBCONF.format(1)})
+    github.publish("acme/nofilter", {"hubconf.py": HUBCONF.format(2)})
+    loose = github.fork_commit("acme/nofilter", {"hubconf.py": "evil()\n"})
+    git(github.bare("acme/nofilter"), "config", "uploadpack.allowFilter", "false")
+    hub.fetch(f"acme/nofilter:{old[:10]}")
+    assert hub.side(f"acme_nofilter_{old[:10]}")["commit"] == old
+    hub.fetch(f"acme/nofilter:{loose}", expect=3)
+    assert hub.tidy()
+
+
 def test_a_commit_of_a_fork_is_refused_in_torchs_words(github, hub):
     github.publish("acme/forked", {"hubconf.py": HUBCONF.format(1)})
     unseen = github.fork_commit("acme/forked", {"hubconf.py": "evil()\n"})
@@ -139,6 +151,25 @@ def test_a_branch_that_is_a_tag_too(github, hub):
     assert hub.side("acme_twins_twin")["commit"] == branch
     hub.fetch("acme/twins:refs/tags/twin")
     assert hub.side("acme_twins_refs_tags_twin")["commit"] == tagged
+
+
+def test_two_commits_that_begin_alike(github, hub):
+    """A beginning that several commits have is refused; among a few hundred, two have 4 digits in common."""
+    github.publish("acme/many", {"hubconf.py": HUBCONF.format(0)})
+    work = github.work / "acme/many"
+    commits = {}
+    for i in range(2000):
+        sha = git(work, "commit-tree", "-m", str(i), "HEAD^{tree}", env={
+            "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
+            "GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}).strip()
+        if sha[:4] in commits:
+            break
+        commits[sha[:4]] = sha
+    for name, commit in (("one", commits[sha[:4]]), ("two", sha)):
+        git(work, "push", "-q", "origin", f"{commit}:refs/heads/{name}")
+    err = hub.fetch(f"acme/many:{sha[:4]}", expect=None)
+    assert err.returncode != 0 and "several commits" in err.stderr and "more digits" in err.stderr
+    hub.fetch(f"acme/many:{sha[:12]}")
 
 
 def test_what_is_cached_needs_no_network(github, hub):
@@ -229,7 +260,7 @@ def test_many_at_once_fetch_once(github, hub):
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, err
         assert out.strip() == str(hub.dir / "acme_crowd_main")
-    assert github.count("GET", "/acme/crowd/zipball") == 1
+    assert github.count("GET", "/acme/crowd/zipball") == github.count("GET", "/acme/crowd/info/refs") == 1
     assert hub.tidy()
 
 

@@ -174,6 +174,16 @@ static void test_torchhub_cache__without_a_ref_torchs_main_then_master_then_any(
     }
 }
 
+static void test_torchhub_cache__a_side_file_that_is_a_link_is_damage(void **state)
+{
+    struct cached_hub *t = *state;
+    PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo repo = {0};
+    const char *dir = cached_by_torch(t, "o_n_main");
+    assert_int_equal(symlink("/etc/passwd", unit_path(dir, PTMI_SIDE_FILE)), 0);
+    assert_int_equal(find(t, "o/n:main", &repo), PTM_EFORMAT);
+    assert_int_equal(find(t, "o/n", &repo), PTM_ENOENT);
+}
+
 /* --- fetching --- */
 
 static ptm_rc fetch(struct cached_hub *t, const char *text,
@@ -213,7 +223,8 @@ static void test_torchhub_fetch__without_a_ref_the_default_branch_names_the_fold
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo repo = {0};
     assert_int_equal(fetch(t, "o/n", NULL, &repo), PTM_OK);
     assert_string_equal(ptmi_path_base(repo.dir), "o_n_main");
-    server.resolve_fails = PTM_ENET; /* no network any more, and none needed */
+    assert_int_equal(server.resolved, 1); /* one question names the branch and its commit */
+    server.resolve_fails = PTM_ENET;      /* no network any more, and none needed */
     assert_int_equal(fetch(t, "o/n", NULL, &repo), PTM_OK);
     assert_true(repo.cached);
 }
@@ -229,6 +240,10 @@ static void test_torchhub_fetch__without_network_and_copy_it_says_so(void **stat
     t->hub->net_opts.offline = true;
     assert_int_equal(fetch(t, "o/n:main", NULL, &repo), PTM_EOFFLINE);
     assert_non_null(strstr(t->err.msg, "o/n"));
+    struct ptm_torchhub_fetch_opts opts = cached_opts(t, PTM_TRUST_SKIP);
+    opts.force_reload = true;
+    assert_int_equal(fetch(t, "o/n", &opts, &repo), PTM_EOFFLINE);
+    assert_null(strstr(t->err.msg, "could not be found"));
     assert_int_equal(server.archives, 0);
 }
 
@@ -246,6 +261,11 @@ static void test_torchhub_fetch__refresh_tells_of_a_newer_commit_and_fetches_not
     assert_string_equal(repo.newest, COMMIT_2);
     assert_string_equal(repo.commit, COMMIT_1);
     assert_int_equal(server.archives, 1);
+    int before = server.resolved;
+    cached_by_us(t, "o/n:0123456", "2026-01-01T00:00:00Z"); /* a commit does not move */
+    assert_int_equal(fetch(t, "o/n:0123456", &opts, &repo), PTM_OK);
+    assert_null(repo.newest);
+    assert_int_equal(server.resolved, before);
 }
 
 static void test_torchhub_fetch__force_reload_replaces(void **state)
@@ -405,6 +425,7 @@ int main(void)
         TEST(test_torchhub_cache__a_folder_without_hubconf_is_no_copy),
         TEST(test_torchhub_cache__without_a_ref_the_newest_of_ours),
         TEST(test_torchhub_cache__without_a_ref_torchs_main_then_master_then_any),
+        TEST(test_torchhub_cache__a_side_file_that_is_a_link_is_damage),
         TEST(test_torchhub_fetch__fetches_once),
         TEST(test_torchhub_fetch__without_a_ref_the_default_branch_names_the_folder),
         TEST(test_torchhub_fetch__without_network_and_copy_it_says_so),
