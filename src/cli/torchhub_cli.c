@@ -86,14 +86,14 @@ void ptmi_torch_clear(struct ptmi_torch *torch)
 
 void ptmi_torch_say(struct ptmi_cli *cli, const char *fmt, ...)
 {
-    char line[2048];
+    char line[2048], shown[2048];
     if (ptmi_values_flag(&cli->values, PTMI_OPT_QUIET, NULL)) return;
     va_list args;
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
     fflush(stdout); /* what is said of results comes after them */
-    ptmi_progress_say(cli->progress, line);
+    ptmi_progress_say(cli->progress, ptmi_str_printable(shown, sizeof shown, line));
 }
 
 void ptmi_torch_transfer_progress(void *arg, int64_t done, int64_t total)

@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "../base/auto.h"
+#include "../base/buf.h"
 #include "../base/json.h"
 #include "torchhub_cli.h"
 
 /* Statements that are named one by one; more are only counted. */
 #define STATEMENTS_SHOWN 3
+/* A line that people read; more names end in "..". */
+#define NAMES_MAX 1000
 
 static ptm_rc print_json(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
                          struct ptm_err *err)
@@ -27,18 +30,36 @@ static ptm_rc print_name(struct ptmi_cli *cli, const char *name, struct ptm_err 
     return PTM_OK;
 }
 
+static bool is_doubtful(const struct ptm_hub_entry *entry)
+{
+    return entry->name && entry->certainty == PTM_CERTAIN_DYNAMIC;
+}
+
+/* What is listed and may be missing: defined under a condition that parsing cannot decide. */
+static void tell_doubtful(struct ptmi_cli *cli, const ptm_hubconf *hubconf)
+{
+    PTM_AUTO(ptmi_buf_clear) struct ptmi_buf names = PTMI_BUF(NAMES_MAX);
+    const struct ptm_hub_entry *entry = NULL;
+    size_t n = 0;
+    ptm_rc rc = PTM_OK;
+    for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)); i++)
+        if (is_doubtful(entry) && rc == PTM_OK)
+            rc = ptmi_buf_printf(&names, NULL, "%s%s", n++ ? ", " : "", entry->name);
+    if (n)
+        ptmi_torch_say(cli, "only running hubconf.py tells whether these are there: %s%s",
+                       names.data ? names.data : "", rc < 0 ? ", .." : "");
+}
+
 /* What the list cannot name must not be hidden either. */
 static void tell_nameless(struct ptmi_cli *cli, const ptm_hubconf *hubconf)
 {
     const struct ptm_hub_entry *entry = NULL;
-    size_t n = 0;
+    size_t n = 0, shown = 0;
     for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)); i++) n += !entry->name;
     if (n == 0) return;
-    ptmi_torch_say(cli,
-                   "%zu statement%s names that only running hubconf.py tells; --run asks "
-                   "Python:",
-                   n, n == 1 ? " makes" : "s make");
-    size_t shown = 0;
+    ptmi_torch_say(
+        cli, "%zu statement%s names that only running hubconf.py tells; --run asks Python:", n,
+        n == 1 ? " makes" : "s make");
     for (size_t i = 0; (entry = ptm_hubconf_entry(hubconf, i)) && shown < STATEMENTS_SHOWN; i++) {
         if (entry->name) continue;
         ptmi_torch_say(cli, "  %s:%d: %s", entry->file, entry->line,
@@ -60,7 +81,9 @@ static ptm_rc list_parsed(struct ptmi_torch *torch, const char *operand, struct 
         else if (entry->name)
             PTM_TRY(print_name(torch->cli, entry->name, err));
     }
-    if (!json) tell_nameless(torch->cli, repo.hubconf);
+    if (json) return PTM_OK;
+    tell_doubtful(torch->cli, repo.hubconf);
+    tell_nameless(torch->cli, repo.hubconf);
     return PTM_OK;
 }
 

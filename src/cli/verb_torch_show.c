@@ -118,13 +118,15 @@ static void print_entry(const struct shown *shown, const struct ptm_hub_entry *e
     ptmi_out_printf(&cli->out, "    %s%s:%d, %s%s", ptmi_out_code(colors, PTMI_DIM), entry->file,
                     entry->line, entry->name ? entry->kind : "names that only running it tells",
                     ptmi_out_code(colors, PTMI_PLAIN));
-    if (entry->name && entry->text) {
+    if (entry->certainty == PTM_CERTAIN_IMPORT && entry->text) {
         PTM_AUTO(ptmi_freep) char *text = ptmi_torch_shown(entry->text, strlen(entry->text));
         ptmi_out_printf(&cli->out, " of %s", text ? text : "");
     }
+    if (entry->certainty == PTM_CERTAIN_DYNAMIC && entry->name)
+        ptmi_out_printf(&cli->out, ", if it is there: only running it tells");
     ptmi_out_printf(&cli->out, "\n");
     for (size_t i = 0; i < entry->n_urls; i++) print_url(shown, entry->urls[i]);
-    if (entry->more_urls && entry->certainty == PTM_CERTAIN_SURE)
+    if (entry->more_urls && entry->certainty != PTM_CERTAIN_IMPORT)
         ptmi_out_printf(&cli->out, "    and weights whose URL only running it tells\n");
 }
 

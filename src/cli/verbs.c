@@ -242,9 +242,11 @@ static const struct ptmi_verb table[] = {
             "Prints a name a line: functions, classes and other callables of hubconf.py, and what "
             "it imports. Statements that make names which only running them would tell are counted "
             "on standard error. --json prints an object a line: name, kind, certainty (sure; "
-            "import: whether it can be called, only the package it is from can tell; dynamic: such "
-            "a statement, name is null), file, line, signature, doc, urls of the weights it "
-            "reaches, and more_urls when there are some that only running it would tell.",
+            "import: whether it can be called, only the package it is from can tell; dynamic: "
+            "only running it tells whether the name is there, or, where name is null, which names "
+            "the statement makes), file, line, signature, doc, text (of an import what it is, of "
+            "dynamic ones the statement), urls of the weights it reaches, and more_urls when there "
+            "are some that only running it would tell.",
         .examples = {{"torch list pytorch/vision:v0.10.0", NULL},
                      {"torch list . --json", "the repository this is"},
                      {"torch list rwightman/pytorch-image-models --run", "ask Python"},

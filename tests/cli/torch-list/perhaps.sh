@@ -1,0 +1,1 @@
+mkdir net; printf 'try:\n    import absent_module\nexcept ImportError:\n    def fallback():\n        """Perhaps."""\n\ndef sure():\n    pass\n' >net/hubconf.py; ptm torch list net; ptm torch list --json net; ptm torch show net fallback
