@@ -125,7 +125,8 @@ def _as_upstream(directory: str, names: Set[str]) -> Iterator[None]:
     finally:
         with _lock:
             for name in names:
-                _loading[name].remove(directory)
+                with contextlib.suppress(KeyError, ValueError):  # a child forked meanwhile has forgotten it
+                    _loading[name].remove(directory)
                 if name in sys.modules and not _is_elsewhere(sys.modules[name], directory):
                     _published.add(name)
 

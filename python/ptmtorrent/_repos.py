@@ -122,6 +122,68 @@ def _find(fullname: str, folders: Sequence[str]) -> Optional[importlib.machinery
     return namespace
 
 
+# --- pickles that name the repository's classes as everybody does ---
+
+# Checkpoints that hold whole modules (YOLOv5's) say "models.yolo.Model". torch.load derives its unpickler from pickle.Unpickler each time:
+# while an isolated repository's code runs, that is one which looks the names up where this thread's repository has them.
+_running = threading.local()
+_unpicklers = 0
+_patched: Any = None
+
+
+def _unpickler(plain: Any) -> Any:
+    class Unpickler(plain):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:
+            copies = getattr(_running, "copies", None)
+            if copies and copies[-1].owns(module.partition(".")[0]):
+                with copies[-1].own_names_in_errors():
+                    module = importlib.import_module(f"{copies[-1].name}.{module}").__name__
+            return super().find_class(module, name)
+    Unpickler.__qualname__, Unpickler.__module__ = plain.__qualname__, plain.__module__
+    return Unpickler
+
+
+@contextlib.contextmanager
+def _unpickling(copy: "Copy") -> Iterator[None]:
+    import pickle
+    global _patched, _unpicklers
+    _running.copies = [*getattr(_running, "copies", ()), copy]
+    with _lock:
+        if not _unpicklers:
+            _patched = pickle.Unpickler = _unpickler(pickle.Unpickler)  # type: ignore[misc]
+        _unpicklers += 1
+    try:
+        yield
+    finally:
+        _running.copies = _running.copies[:-1]
+        with _lock:
+            _unpicklers -= 1
+            if not _unpicklers and pickle.Unpickler is _patched:
+                pickle.Unpickler = _patched.__mro__[1]  # type: ignore[misc]
+
+
+# --- one repository ---
+
+class _Importlib(ModuleType):
+    """importlib as the repository's code sees it: import_module() knows the private names, all else is importlib's."""
+
+    def __init__(self, copy: "Copy"):
+        super().__init__("importlib")
+        self.__dict__["_copy"] = copy
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib, name)
+
+    def import_module(self, name: str, package: Optional[str] = None) -> ModuleType:
+        copy: Copy = self.__dict__["_copy"]
+        if package and copy.owns(package.partition(".")[0]):
+            package = f"{copy.name}.{package}"
+        if name.startswith(".") or not copy.owns(name.partition(".")[0]):
+            return importlib.import_module(name, package)
+        with copy.own_names_in_errors():
+            return importlib.import_module(f"{copy.name}.{name}")
+
+
 class Copy:
     """A repository's folder, under its private name."""
 
@@ -134,6 +196,7 @@ class Copy:
         self.keep_installed = False  # a loaded library that is installed under its own name is used, as upstream does
         self.builtins = dict(vars(builtins))
         self.builtins["__import__"] = self.import_
+        self.importlib = _Importlib(self)
         self._own: Dict[str, bool] = {}
         self._seen: Set[str] = set()
 
@@ -170,16 +233,23 @@ class Copy:
     def import_(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """__import__ for the repository's code."""
         if level != 0 or not self.owns(name.partition(".")[0]):
-            return builtins.__import__(name, globals, locals, fromlist, level)
-        try:
+            module = builtins.__import__(name, globals, locals, fromlist, level)
+            return self.importlib if module is importlib else module
+        with self.own_names_in_errors():
             if fromlist:
                 return builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
             importlib.import_module(f"{self.name}.{name}")
             return sys.modules[f"{self.name}.{name.partition('.')[0]}"]
+
+    @contextlib.contextmanager
+    def own_names_in_errors(self) -> Iterator[None]:
+        """A module that is not there is called what the repository calls it."""
+        try:
+            yield
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith(self.name + "."):
                 raise
-            short = str(error.name)[len(self.name) + 1:]  # the name as the repository wrote it
+            short = str(error.name)[len(self.name) + 1:]
             raise ModuleNotFoundError(f"No module named {short!r}", name=short, path=error.path) from None
 
     @contextlib.contextmanager
@@ -187,7 +257,8 @@ class Copy:
         """While its code runs; sys.path is as it was afterwards."""
         before = list(sys.path)
         try:
-            yield
+            with _unpickling(self):
+                yield
         finally:
             self._look_at_path()
             for entry in list(sys.path):

@@ -356,6 +356,21 @@ def test_enterprise__names_that_torch_trusts_are_anybodys_there(online, github, 
     assert online.load("pytorch/inhouse", "answer", trust_repo=True) == 42
 
 
+@pytest.mark.parametrize("name", ["../../outside.py", "/tmp/ptm-outside.py", "..", "acme-evil-1/../../../outside.py"])
+def test_hostile_archive__is_refused_and_leaves_nothing(online, github, name, tmp_path):  # noqa: F811
+    github.publish("acme/evil", {"hubconf.py": HUBCONF})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, "raise SystemExit('outside')")
+        archive.writestr("acme-evil-1/hubconf.py", HUBCONF)
+    github.hostile("acme/evil", "main", out.getvalue())
+    github.hostile("acme/evil", github.sha("acme/evil"), out.getvalue())
+    with pytest.raises(ValueError) as error:
+        online.load("acme/evil:main", "answer", trust_repo=True)
+    assert isinstance(error.value, Error)
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("outside.py", "hubconf.py")] and not os.path.exists("/tmp/ptm-outside.py")
+
+
 # --- trust ---
 
 @pytest.mark.parametrize("response", ["", "no", "N"])

@@ -191,6 +191,33 @@ def test_installed_library__that_is_loaded_is_used_as_upstream_does(hub, tmp_pat
     assert load(hub, folder, isolate=True) == "source"
 
 
+def test_import_module__with_computed_names_finds_the_repositorys(hub, tmp_path):  # noqa: F811
+    for name in "ab":
+        write_tree(tmp_path / name, {
+            "models/__init__.py": "", "models/net.py": f"W = '{name}'\n",
+            "hubconf.py": "import importlib, importlib.util\nimport importlib.util as u\nfrom importlib import import_module\nfrom importlib import *\n"
+                          "from importlib.util import find_spec\nassert u is importlib.util and find_spec is u.find_spec\n\n\ndef net(which):\n"
+                          "    assert importlib.import_module('.net', 'models') is import_module('models.' + which)\n"
+                          "    assert importlib.import_module('json').dumps(1) == '1' and importlib.util.find_spec('json')\n"
+                          "    return importlib.import_module(f'models.{which}').W\n"})
+    assert [load(hub, str(tmp_path / name), which="net") for name in "ab"] == ["a", "b"]
+    assert load(hub, str(tmp_path / "a"), which="net", isolate=True) == "a"
+    with pytest.raises(ModuleNotFoundError, match="No module named 'models.gone'"):
+        load(hub, str(tmp_path / "b"), which="gone", isolate=True)
+
+
+def test_checkpoint__that_names_the_repositorys_classes_gets_the_repositorys(hub, repos, tmp_path):  # noqa: F811
+    torch = pytest.importorskip("torch")
+    plain = pickle.Unpickler
+    for name, folder in zip("ab", repos):
+        write_tree(tmp_path / name, {"save.py": "", "hubconf.py": "import torch\nfrom models import Net\n\n\ndef save(path):\n    torch.save(Net(), path)\n\n\n"
+                                     "def net(path):\n    return torch.load(path)\n"})
+    load(hub, repos[0], "save", path=tmp_path / "net.pth", isolate=False)  # as "models.net Net"
+    a, b = (load(hub, folder, path=tmp_path / "net.pth") for folder in repos)
+    assert (a.whose, b.whose) == ("a", "b") and type(b).__module__.startswith(PRIVATE)
+    assert pickle.Unpickler is plain
+
+
 # --- pickling ---
 
 def test_pickle__by_reference_through_the_private_name(hub, repos):  # noqa: F811
