@@ -503,7 +503,7 @@ static const struct ptmi_verb table[] = {
             "[HUB] holds for that hub alone. The command line is stronger than the environment, "
             "the environment than the file.",
         .examples = {{"config", NULL}, {NULL, NULL}},
-        .groups = EVERY | STEP | CLONE | PTMI_GROUP_PARSE | PTMI_GROUP_EXPORT | PTMI_GROUP_SPLIT,
+        .groups = TORCH | STEP | CLONE | PTMI_GROUP_PARSE | PTMI_GROUP_EXPORT | PTMI_GROUP_SPLIT,
         .flags = PTMI_VERB_TOKENS,
         .run = ptmi_verb_config,
     },

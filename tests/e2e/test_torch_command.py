@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from conftest import PTM, Ptm
-from github import GitHub
+from github import TOKEN, GitHub
 
 HUBCONF = '''"""Small nets."""
 dependencies = ["json"]
@@ -135,6 +136,34 @@ def test_one_that_fails_does_not_stop_the_others(ptm):
     run = ptm.run("torch", "fetch", "acme/none", "acme/model:v1", expect=2)
     assert run.stdout == f"{ptm.hub / 'acme_model_v1'}\n" and "acme/none" in run.stderr
     ptm.run("torch", "fetch", "acme/none", expect=3)
+
+
+def test_private_repositories_want_the_token(ptm, github):
+    github.publish("secret/model", {"hubconf.py": HUBCONF})
+    assert "GITHUB_TOKEN" in ptm.run("torch", "list", "secret/model", expect=3).stderr
+    listed = ptm.run("torch", "list", "secret/model", GITHUB_TOKEN=TOKEN)
+    assert listed.stdout == "net\nundocumented\n" and TOKEN not in listed.stderr
+
+
+def test_another_host_is_recorded_and_trusted_apart(ptm):
+    told, = ptm.json_lines("torch", "fetch", "acme/model", GH_HOST="git.example.org")  # the rewrites of the tests are stronger
+    assert told["host"] == "git.example.org"
+    ptm.run("torch", "trust", "add", "acme/model")
+    run = ptm.run("torch", "list", "acme/model", *RUN, expect=3, GH_HOST="git.example.org")
+    assert "not in the list of trusted repositories" in run.stderr
+
+
+def test_interrupted_while_fetching(ptm, github):
+    github.publish("slow/model", {"hubconf.py": HUBCONF, "data.bin": os.urandom(400_000)})
+    process = ptm.start("torch", "fetch", "slow/model", "--progress", "none")
+    end = time.monotonic() + 60
+    while not github.count("GET", "/slow/model/zipball") and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert not (ptm.hub / "slow_model_main").exists()
+    ptm.run("torch", "fetch", "slow/model", "-q")
 
 
 def test_list_help_and_show_run_nothing_and_ask_nobody(ptm):
