@@ -262,8 +262,10 @@ class Copy:
         finally:
             self._look_at_path()
             for entry in list(sys.path):
-                if entry not in before and isinstance(entry, str) and below(os.path.realpath(entry), self.directory):
-                    sys.path.remove(entry)
+                own = isinstance(entry, str) and entry != self.directory and below(os.path.realpath(entry), self.directory)
+                if own and entry not in before:
+                    with contextlib.suppress(ValueError):  # another thread that runs it took it off
+                        sys.path.remove(entry)
 
     @contextlib.contextmanager
     def _first_in_path(self) -> Iterator[None]:

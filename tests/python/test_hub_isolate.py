@@ -297,6 +297,30 @@ def test_threads__loading_at_once_get_their_own(hub, tmp_path, isolate):  # noqa
     assert len(got) == 12 and all(name == own == used for name, own, used in got.values()) and sys.path == path
 
 
+def test_threads__many_loads_of_many_repositories(hub, tmp_path):  # noqa: F811
+    names = [f"r{i}" for i in range(6)]
+    for name in names:
+        write_tree(tmp_path / name, {
+            "models/__init__.py": "", "models/net.py": f"W = '{name}'\n", "utils.py": f"W = '{name}'\n",
+            "hubconf.py": "import models, time\n\n\ndef net(wait):\n    time.sleep(wait)\n    import utils\n    from models.net import W\n"
+                          "    return W, utils.W\n"})
+    wrong, path = [], list(sys.path)
+
+    def work(seed):
+        for i in range(10):
+            name = names[(seed * 7 + i * 5) % len(names)]
+            try:
+                got = load(hub, str(tmp_path / name), wait=(seed + i) % 3 / 500)
+            except BaseException as error:
+                got = error
+            if got != (name, name):
+                wrong.append((name, got))
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join(60) for thread in threads]
+    assert not wrong and sys.path == path
+
+
 def test_threads__an_entry_point_that_imports_late_is_not_overtaken(hub, tmp_path):  # noqa: F811
     slow = "import threading\nSTARTED, GO = threading.Event(), threading.Event()\n\n\ndef net():\n    STARTED.set()\n    GO.wait(30)\n    import shared\n    return shared.W\n"
     a = write_tree(tmp_path / "a", {"shared.py": "W = 'a'\n", "signals.py": "import threading\nSTARTED, GO = threading.Event(), threading.Event()\n",
