@@ -233,10 +233,13 @@ class GitHub(Forge):
             pytest.skip(f"not installed: {lack}")
         self.prepare(folder)
         self.lfs = lfs
-        self.ports = {host: free_port() for host in HOSTS}
-        self.port = self.ports["github.com"]
         self.env["GIT_CONFIG_COUNT"] = "0"
         self.time = 1_700_000_000
+
+    def choose_ports(self):
+        super().choose_ports()
+        self.ports = {host: free_port() for host in HOSTS}
+        self.port = self.ports["github.com"]
 
     def configure(self, backend):
         ports = " ".join(f"{port} {host};" for host, port in self.ports.items())

@@ -165,7 +165,8 @@ class Forge:
         (self.dir / "repos").mkdir(parents=True)
         self.work = self.dir / "work"
         self.storage = self.dir / "lfs"
-        self.port, self.lfs_port, self.lfs = free_port(), free_port(), True
+        self.lfs = True
+        self.choose_ports()
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.dir), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
                     "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A",
                     "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -173,17 +174,28 @@ class Forge:
 
     def __enter__(self):
         backend = subprocess.run(["git", "--exec-path"], text=True, stdout=subprocess.PIPE, check=True).stdout.strip() + "/git-http-backend"
-        self.configure(backend)
-        try:
-            self.start([find("fcgiwrap"), "-c", "4", "-s", f"unix:{self.dir}/fcgi.sock"])
-            web = self.start([find("nginx"), "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"), "-e", f"{self.dir}/nginx-error.log"])
-            if self.lfs:
-                wait_for(self.lfs_port, self.start([giftless_python(), "-c", GIFTLESS, str(self.storage), str(self.lfs_port)]))
-            wait_for(self.port, web)
-        except BaseException:
-            self.close()
-            raise
-        return self
+        for tries in range(5, 0, -1):
+            self.configure(backend)
+            try:
+                self.start_all()
+                return self
+            except BaseException as error:
+                self.close()
+                if tries == 1 or not isinstance(error, RuntimeError):
+                    raise
+            self.choose_ports()  # somebody took one in between
+
+    def start_all(self):
+        with contextlib.suppress(FileNotFoundError):
+            (self.dir / "fcgi.sock").unlink()
+        self.start([find("fcgiwrap"), "-c", "4", "-s", f"unix:{self.dir}/fcgi.sock"])
+        web = self.start([find("nginx"), "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"), "-e", f"{self.dir}/nginx-error.log"])
+        if self.lfs:
+            wait_for(self.lfs_port, self.start([giftless_python(), "-c", GIFTLESS, str(self.storage), str(self.lfs_port)]))
+        wait_for(self.port, web)
+
+    def choose_ports(self):
+        self.port, self.lfs_port = free_port(), free_port()
 
     def configure(self, backend):
         (self.dir / "git.conf").write_text(GIT_CONF.format(dir=self.dir, backend=backend))
@@ -211,6 +223,7 @@ class Forge:
                 process.wait()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+        self.processes.clear()
 
     def __exit__(self, *_):
         self.close()
