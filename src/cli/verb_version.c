@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_version.c - `ptm version`: ours, and those of the libraries that were loaded. */
-#include <curl/curl.h>
 #include <git2.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
@@ -9,6 +8,7 @@
 #include <zstd.h>
 
 #include "../base/auto.h"
+#include "../net/net_curl.h"
 #include "cli.h"
 
 struct library {
@@ -27,7 +27,7 @@ ptm_rc ptmi_verb_version(struct ptmi_cli *cli, int *status, struct ptm_err *err)
     PTM_TRY(ptmi_cli_no_operands(cli, err));
     git_libgit2_version(&major, &minor, &patch);
     snprintf(libraries[0].version, sizeof libraries[0].version, "%s",
-             curl_version_info(CURLVERSION_NOW)->version);
+             ptmi_curl_load(NULL) == PTM_OK ? curl_version_info(CURLVERSION_NOW)->version : "none");
     snprintf(libraries[1].version, sizeof libraries[1].version, "%s", sqlite3_libversion());
     snprintf(libraries[2].version, sizeof libraries[2].version, "%d.%d.%d", major, minor, patch);
     snprintf(libraries[3].version, sizeof libraries[3].version, "%s",

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/auto.h"
 #include "../base/clock.h"
 
 /* Longest sleep of the engine with nothing due; every request wakes it. */
@@ -265,6 +266,7 @@ static void engine_free(ptmi_engine *e)
 ptm_rc ptmi_engine_open(ptm_ctx *ctx, const struct ptmi_engine_opts *opts, ptmi_engine **out,
                         struct ptm_err *err)
 {
+    PTM_TRY(ptmi_curl_load(err));
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return ptm_err_set(err, PTM_ENET, "libcurl does not start");
     ptmi_engine *e = calloc(1, sizeof *e);

@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <curl/curl.h>
-
 #include <ptm/ctx.h>
+
+#include "net_curl.h"
 
 typedef struct ptmi_engine ptmi_engine;     /* locked inside */
 typedef struct ptmi_transfer ptmi_transfer; /* one thread at a time */

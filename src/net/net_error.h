@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <curl/curl.h>
-
 #include <ptm/err.h>
+
+#include "net_curl.h"
 
 /* code is not CURLE_OK; text is curl's own or "". Sets err->retryable. */
 PTM_MUST_USE ptm_rc ptmi_net_curl_error(struct ptm_err *err, CURLcode code, const char *text,
