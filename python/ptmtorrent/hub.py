@@ -270,7 +270,7 @@ def _is_trusted(hub_dir: str, owner: str, name: str, ref: str) -> bool:
 def _ask(question: str) -> str:
     try:
         return input(question)
-    except EOFError as error:
+    except (EOFError, RuntimeError) as error:  # RuntimeError: sys.stdin is None, as in daemons
         from ._hub_errors import UntrustedError
         raise UntrustedError(f"{question} Nobody can answer: there is no terminal. If you trust it, pass trust_repo=True once, or run "
                              "`ptm torch trust add OWNER/NAME`.", "credentials") from error

@@ -458,6 +458,14 @@ def test_trust__without_a_terminal_is_a_clear_refusal(online, acme, answers):  #
     assert isinstance(error.value, Error) and isinstance(error.value, online.UntrustedError) and "acme_model" in str(error.value)
 
 
+@pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])
+def test_trust__without_standard_input_is_the_same_refusal(github, acme, tmp_path, stdin):  # noqa: F811
+    code = "from ptmtorrent import hub; hub.load('acme/model:main', 'answer')"
+    done = subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {stdin}', sys.executable, code], stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "TORCH_HOME": str(tmp_path), "PTM_REWRITE": " ".join(github.rewrites)})
+    assert done.returncode == 1 and "UntrustedError" in done.stderr.splitlines()[-1] and "trust_repo=True" in done.stderr
+
+
 @pytest.mark.parametrize("call", [lambda hub, **how: hub.load("acme/model:main", "answer", **how), lambda hub, **how: hub.list("acme/model:main", **how),
                                   lambda hub, **how: hub.help("acme/model:main", "answer", **how)])
 def test_profile__2_10_warns_and_goes_on(online, acme, answers, call):  # noqa: F811
