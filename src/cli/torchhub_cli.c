@@ -75,7 +75,7 @@ ptm_rc ptmi_torch_open(struct ptmi_cli *cli, struct ptmi_torch *out, struct ptm_
 
 void ptmi_torch_clear(struct ptmi_torch *torch)
 {
-    /* The connections that are open still say good-bye. */
+    /* The engine's thread takes no signals; but connections that are open say good-bye here. */
     void (*before)(int) = signal(SIGPIPE, SIG_IGN);
     ptm_torchhub_close(torch->hub);
     if (before != SIG_ERR) signal(SIGPIPE, before);
@@ -180,10 +180,7 @@ ptm_rc ptmi_torch_fetch(struct ptmi_torch *torch, const char *operand,
 {
     struct ptm_torchhub_fetch_opts opts;
     ptmi_torch_fetch_opts(torch->cli, &opts);
-    /* A server that hangs up must not end the command; but `ptm torch list | head` must. */
-    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
     ptm_rc rc = ptm_torchhub_fetch(torch->hub, operand, &opts, out, err);
-    if (before != SIG_ERR) signal(SIGPIPE, before);
     if (rc < 0) return failed(operand, rc, err);
     tell_newer(torch->cli, out);
     return PTM_OK;
