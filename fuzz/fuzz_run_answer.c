@@ -29,6 +29,8 @@ static void check_names(const struct ptmi_parts *parts)
     }
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     PTM_AUTO(ptmi_json_freep) yyjson_doc *doc = NULL;

@@ -211,4 +211,4 @@ def test_repositories_that_entry_points_load_from(runner, github):
     runner.run("list", "acme/models", options=["--trust"])
     assert runner.load("nested")["result"]["type"] == "models.tiny.Tiny"
     assert runner.load("pair", repo="acme/models")["result"]["items"][1]["kind"] == "function"
-    assert "owner/name" in runner.fails("nested", "repo=a/b/c")
+    assert "expected OWNER/NAME" in runner.fails("nested", "repo=a/b/c")
