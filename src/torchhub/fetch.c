@@ -269,8 +269,15 @@ static ptm_rc from_network(struct fetching *f, struct ptm_torchhub_repo *out, st
 
 /* --- weights that the new copy reaches --- */
 
+/*
+ * Nobody was asked about this repository, and checkpoints are shared by all: what a hubconf.py
+ * names comes from the network, not from this machine's files, and must have the hash its name
+ * promises.
+ */
 static ptm_rc fetch_weights_anew(ptm_torchhub *hub, const char *url, struct ptm_err *err)
 {
+    if (!ptmi_str_starts_nocase(url, "http://") && !ptmi_str_starts_nocase(url, "https://"))
+        return PTM_OK;
     PTM_AUTO(ptmi_freep) char *name = NULL;
     PTM_AUTO(ptmi_freep) char *dir = ptmi_checkpoints_dir(hub);
     PTM_AUTO(ptmi_freep) char *out = NULL;
@@ -281,7 +288,7 @@ static ptm_rc fetch_weights_anew(ptm_torchhub *hub, const char *url, struct ptm_
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", url);
     if (!ptmi_fs_exists(path)) return PTM_OK;
     struct ptm_torchhub_weights_opts opts = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
-    opts.replace = true;
+    opts.replace = opts.check_hash = true;
     return ptm_torchhub_weights(hub, url, &opts, &out, NULL, err);
 }
 
