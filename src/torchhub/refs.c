@@ -218,7 +218,7 @@ static ptm_rc resolve_named(ptm_torchhub *hub, const struct ptmi_repo_spec *spec
 ptm_rc ptmi_ref_resolve(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, struct ptmi_ref *out,
                         struct ptm_err *err)
 {
-    PTM_AUTO(ptmi_refs_seen_clear) struct ptmi_refs_seen seen;
+    PTM_AUTO(ptmi_refs_seen_clear) struct ptmi_refs_seen seen = {0};
     PTM_AUTO(ptmi_freep) char *url = ptmi_repo_spec_url(spec);
     ptmi_refs_seen_init(&seen, spec->ref);
     if (!url) return ptm_err_set(err, PTM_ENOMEM, "%s/%s", spec->owner, spec->name);
