@@ -308,7 +308,8 @@ struct ptm_torchhub_load_opts {
     size_t size;                                 /* PTM_TORCHHUB_LOAD_OPTS_INIT */
     const struct ptm_torchhub_fetch_opts *fetch; /* NULL: trust is PTM_TRUST_CHECK, nobody to ask */
     bool local;                                  /* repo is a folder */
-    const char *const *args; /* JSON each, or else taken as a string; then NAME=VALUE */
+    /* JSON each, or Python's True, False, None, or else taken as a string; or NAME=VALUE. */
+    const char *const *args;
     size_t n_args;
     const char *python; /* NULL: python3 in PATH */
     bool no_sandbox;    /* run it with all rights of the user */
