@@ -113,6 +113,13 @@ PTM_MUST_USE ptm_rc ptmi_git_visit_settle(ptmi_git_visit *visit, ptm_rc rc);
 void ptmi_git_visit_close(ptmi_git_visit *visit); /* NULL is a no-op */
 PTM_DEFINE_CLEANUP(ptmi_git_visit_closep, ptmi_git_visit *, ptmi_git_visit_close)
 
+/* --- git_refs.c --- */
+
+/* What ptmi_git_ls_refs() makes of git's output when it comes in pieces of chunk bytes: for tests.
+ */
+PTM_MUST_USE ptm_rc ptmi_git_refs_parse(const char *text, size_t len, size_t chunk,
+                                        ptmi_git_ref_fn fn, void *arg, struct ptm_err *err);
+
 /* --- git_clone.c --- */
 
 /* Progress of one clone or fetch, read from git's standard error. */

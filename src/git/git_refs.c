@@ -114,6 +114,21 @@ static ptm_rc take_ref(void *arg, char *line, struct ptm_err *err)
     return listing->fn(listing->arg, &ref, err);
 }
 
+ptm_rc ptmi_git_refs_parse(const char *text, size_t len, size_t chunk, ptmi_git_ref_fn fn,
+                           void *arg, struct ptm_err *err)
+{
+    struct listing listing = {.fn = fn, .arg = arg};
+    struct lines lines = {.line = PTMI_BUF(LINE_MAX_BYTES), .fn = take_ref, .arg = &listing};
+    ptm_rc rc = PTM_OK;
+    for (size_t at = 0; at < len && rc == PTM_OK; at += chunk)
+        rc = take_output(&lines, text + at, len - at < chunk ? len - at : chunk, err);
+    if (rc == PTM_OK) rc = end_line(&lines, err);
+    if (rc == PTM_OK) rc = flush_tag(&listing, err);
+    free(listing.tag);
+    ptmi_buf_clear(&lines.line);
+    return rc;
+}
+
 static ptm_rc list_once(ptmi_git *git, const char *url, struct listing *listing,
                         struct ptm_err *err)
 {
