@@ -207,10 +207,16 @@
 #ifndef PTM_LIMIT_URL_FILE
 #define PTM_LIMIT_URL_FILE (16ull << 40)
 #endif
-/* A file of Python that is parsed: the longest hubconf.py known has 60 KB, tables of weights reach
- * 400 KB, generated code some MB. */
+/* A file of Python that is parsed: the longest hubconf.py known has 60 KB. What else bounds it is
+ * PTM_LIMIT_PYTHON_TOKENS. */
 #ifndef PTM_LIMIT_PYTHON
 #define PTM_LIMIT_PYTHON (4u << 20)
+#endif
+/* Words and signs of one file, strings and comments with them: tree-sitter 0.20 keeps the number of
+ * children of a node in 16 bits, and the node it makes of what is not Python has one for each of
+ * them: more, and it frees what it never got. Real files of 200 KB stay below. */
+#ifndef PTM_LIMIT_PYTHON_TOKENS
+#define PTM_LIMIT_PYTHON_TOKENS 65000
 #endif
 /* How long parsing one file may take: 4 MB of Python take 1.5 s on a slow machine, but text that is
  * none can take the parser's recovery much longer. */

@@ -40,12 +40,8 @@ static void look_deeper(struct reading *reading, const struct ptmi_hub_name *nam
 {
     ptmi_py *py = &reading->py;
     struct ptmi_arena *arena = &reading->hubconf->arena;
-    struct ptmi_py_value *choice;
-    for (size_t i = 0; (choice = ptmi_py_choice(name->value, i)); i++) {
-        entry->signature = ptmi_hub_signature(py, choice, arena);
-        entry->doc = ptmi_hub_doc(py, choice, arena);
-        if (entry->signature) break;
-    }
+    entry->signature = ptmi_hub_signature(py, name->told, arena);
+    entry->doc = ptmi_hub_doc(py, name->told, arena);
     if (!reading->with_urls) return;
     if (reading->url_steps >= PTM_LIMIT_PYTHON_STEPS) {
         entry->more_urls = true;
@@ -67,7 +63,8 @@ static void add_entry(struct reading *reading, const struct ptmi_py_bind *bind)
     struct ptm_hub_entry *entry = &hubconf->entries[hubconf->n];
     *entry = (struct ptm_hub_entry){0};
     if (!ptmi_hub_classify(&reading->py, &name, &hubconf->arena, entry)) return;
-    entry->name = ptmi_arena_strdup(&hubconf->arena, bind->name);
+    entry->name = ptmi_py_got(&reading->py, ptmi_arena_strdup(&hubconf->arena, bind->name));
+    if (!entry->name || reading->py.rc < 0) return;
     look_deeper(reading, &name, entry);
     hubconf->n++;
 }
@@ -78,9 +75,11 @@ static void add_dynamic(struct reading *reading, const struct ptmi_py_dynamic *d
     hubconf->entries[hubconf->n++] = (struct ptm_hub_entry){
         .kind = "dynamic",
         .certainty = PTM_CERTAIN_DYNAMIC,
-        .file = ptmi_arena_strdup(&hubconf->arena, dynamic->source->path),
+        .file =
+            ptmi_py_got(&reading->py, ptmi_arena_strdup(&hubconf->arena, dynamic->source->path)),
         .line = ptmi_py_line(dynamic->node),
-        .text = ptmi_hub_statement(dynamic->source, dynamic->node, &hubconf->arena),
+        .text = ptmi_py_got(&reading->py,
+                            ptmi_hub_statement(dynamic->source, dynamic->node, &hubconf->arena)),
     };
 }
 
@@ -98,6 +97,14 @@ static int compare_entries(const void *a, const void *b)
     return x->line != y->line ? (x->line < y->line ? -1 : 1) : strcmp(x->file, y->file);
 }
 
+static ptm_rc why_it_failed(const struct reading *reading, struct ptm_err *err)
+{
+    if (reading->py.rc == PTM_ELIMIT)
+        return ptm_err_set(err, PTM_ELIMIT, "%s/%s: takes more memory than %u MB to understand",
+                           reading->py.dir, HUBCONF, PTM_LIMIT_PYTHON_MEMORY >> 20);
+    return ptm_err_set(err, PTM_ENOMEM, "%s/%s: out of memory", reading->py.dir, HUBCONF);
+}
+
 static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
 {
     ptm_hubconf *hubconf = reading->hubconf;
@@ -111,6 +118,7 @@ static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
     for (struct ptmi_py_dynamic *at = reading->module->dynamics; at && hubconf->n < n;
          at = at->next)
         add_dynamic(reading, at);
+    if (reading->py.rc < 0) return why_it_failed(reading, err);
     qsort(hubconf->entries, hubconf->n, sizeof *hubconf->entries, compare_entries);
     for (size_t i = 0; i < hubconf->n; i++) {
         hubconf->n_named += rank(&hubconf->entries[i]) == 0;
@@ -132,19 +140,13 @@ static void collect_dependencies(struct reading *reading)
     struct ptmi_py_value *items = ptmi_py_items(&reading->py, value);
     bool none = value->type == PYV_NONE;
     hubconf->dependencies_sure = !bind->maybe && (none || (items && !items->open));
-    for (size_t i = 0; items && i < items->n; i++)
-        if (items->items[i]->type != PYV_STR ||
-            !ptmi_arena_list_add(&hubconf->arena, &hubconf->dependencies,
-                                 ptmi_arena_strdup(&hubconf->arena, items->items[i]->str)))
+    for (size_t i = 0; items && i < items->n; i++) {
+        if (items->items[i]->type != PYV_STR)
             hubconf->dependencies_sure = false;
-}
-
-static ptm_rc why_it_failed(const struct reading *reading, struct ptm_err *err)
-{
-    if (reading->py.rc == PTM_ELIMIT)
-        return ptm_err_set(err, PTM_ELIMIT, "%s/%s: takes more memory than %u MB to understand",
-                           reading->py.dir, HUBCONF, PTM_LIMIT_PYTHON_MEMORY >> 20);
-    return ptm_err_set(err, PTM_ENOMEM, "%s/%s: out of memory", reading->py.dir, HUBCONF);
+        else if (!ptmi_arena_list_add(&hubconf->arena, &hubconf->dependencies,
+                                      ptmi_arena_strdup(&hubconf->arena, items->items[i]->str)))
+            (void)ptmi_py_got(&reading->py, NULL);
+    }
 }
 
 static ptm_rc read_all(struct reading *reading, struct ptm_err *err)
@@ -162,14 +164,9 @@ static ptm_rc read_all(struct reading *reading, struct ptm_err *err)
     hubconf->damage = ptmi_py_source_damage(&reading->module->source);
     hubconf->doc =
         ptmi_hub_block_doc(py, reading->module, reading->module->source.root, &hubconf->arena);
-    if (py->steps >= py->max_steps) { /* what came after that is not known */
-        py->changing = true;
-        ptmi_py_note_dynamic(py, reading->module, reading->module->source.root);
-        py->changing = false;
-        py->max_steps += PTM_LIMIT_PYTHON_STEPS; /* for the names there are */
-    }
+    py->max_steps += PTM_LIMIT_PYTHON_STEPS; /* for the names there are */
     collect_dependencies(reading);
-    PTM_TRY(collect_entries(reading, err));
+    if (py->rc == PTM_OK) PTM_TRY(collect_entries(reading, err));
     py->frame = NULL;
     return py->rc < 0 ? why_it_failed(reading, err) : PTM_OK;
 }

@@ -14,7 +14,7 @@
 
 struct ptmi_hub_name ptmi_hub_name_of(ptmi_py *py, const struct ptmi_py_bind *bind)
 {
-    struct ptmi_hub_name name = {*bind, bind->value};
+    struct ptmi_hub_name name = {*bind, bind->value, NULL};
     for (int i = 0; i < HOPS_MAX && name.value->type == PYV_LAZY; i++) {
         struct ptmi_py_module *module = name.value->module;
         const char *wanted = name.value->str;
@@ -79,7 +79,8 @@ static struct look look_at(ptmi_py *py, const struct ptmi_py_value *value, ptmi_
     case PYV_INSTANCE:
         return look_instance(py, value);
     case PYV_EXTERN:
-        if (value->is_module) return (struct look){NULL, 0};
+        if (value->is_module || ptmi_str_ends(value->str, "TYPE_CHECKING"))
+            return (struct look){NULL, 0};
         return (struct look){how == PYB_IMPORTED ? "import" : "alias", PTM_CERTAIN_IMPORT};
     case PYV_UNKNOWN:
     case PYV_SUPER:
@@ -119,26 +120,28 @@ static char *bind_line(const struct ptmi_py_bind *bind, struct ptmi_arena *arena
         at = strchr(at, '\n');
         if (at) at++;
     }
-    if (!at) return NULL;
+    if (!at) at = "";
     at += strspn(at, " \t");
     return ptmi_arena_strndup(arena, at, strcspn(at, "\n"));
 }
 
-bool ptmi_hub_classify(ptmi_py *py, const struct ptmi_hub_name *name, struct ptmi_arena *arena,
+bool ptmi_hub_classify(ptmi_py *py, struct ptmi_hub_name *name, struct ptmi_arena *arena,
                        struct ptm_hub_entry *entry)
 {
     struct ptmi_py_value *value = NULL;
     struct look look = look_at_all(py, name, &value);
     if (look.certainty == 0) return false;
+    name->told = value;
     entry->kind = look.kind;
     entry->certainty = look.certainty;
     bool defined = (value->type == PYV_FUNC || value->type == PYV_CLASS) && value->module;
     const struct ptmi_py_source *source = defined ? &value->module->source : name->bind.source;
-    entry->file = ptmi_arena_strdup(arena, source && source->path ? source->path : "hubconf.py");
+    entry->file = ptmi_py_got(
+        py, ptmi_arena_strdup(arena, source && source->path ? source->path : "hubconf.py"));
     entry->line = defined ? ptmi_py_line(value->node) : name->bind.line;
     if (value->type == PYV_EXTERN)
-        entry->text = ptmi_arena_strdup(arena, value->str);
+        entry->text = ptmi_py_got(py, ptmi_arena_strdup(arena, value->str));
     else if (look.certainty == PTM_CERTAIN_DYNAMIC)
-        entry->text = bind_line(&name->bind, arena);
+        entry->text = ptmi_py_got(py, bind_line(&name->bind, arena));
     return true;
 }

@@ -9,15 +9,16 @@
 struct ptmi_hub_name {
     struct ptmi_py_bind bind;    /* where it is defined: followed through imports */
     struct ptmi_py_value *value; /* never NULL */
+    struct ptmi_py_value *told;  /* the one of its choices that stands for all; set by classify */
 };
 
 /* --- hubconf_names.c --- */
 
 /* What a name of the main module is, followed to where it was made. */
 struct ptmi_hub_name ptmi_hub_name_of(ptmi_py *py, const struct ptmi_py_bind *bind);
-/* Fills kind, certainty, file, line, text of *entry, strings in the arena. False: it is nothing one
- * calls. */
-bool ptmi_hub_classify(ptmi_py *py, const struct ptmi_hub_name *name, struct ptmi_arena *arena,
+/* Fills name->told, and kind, certainty, file, line, text of *entry, strings in the arena. False:
+ * it is nothing one calls. */
+bool ptmi_hub_classify(ptmi_py *py, struct ptmi_hub_name *name, struct ptmi_arena *arena,
                        struct ptm_hub_entry *entry);
 /* The first line of the statement a node stands in, in the arena. */
 char *ptmi_hub_statement(const struct ptmi_py_source *source, TSNode node,

@@ -92,7 +92,7 @@ static char *function_signature(ptmi_py *py, const struct ptmi_py_value *func,
     if (rc == PTM_OK) rc = ptmi_buf_putc(&out, ')', NULL);
     char *text = rc == PTM_OK ? ptmi_arena_strndup(arena, out.data, out.len) : NULL;
     ptmi_buf_clear(&out);
-    return text;
+    return ptmi_py_got(py, text);
 }
 
 /* As inspect.signature() of a class: __init__, or __new__, of it or its bases. What stands outside
@@ -105,7 +105,7 @@ static char *class_signature(ptmi_py *py, struct ptmi_py_value *class, struct bo
     bound.positional++;
     if (made && made->type == PYV_FUNC) return function_signature(py, made, &bound, arena);
     bool plain = !made && !class->decorated && ptmi_py_class_closed(py, class);
-    return plain ? ptmi_arena_strdup(arena, "()") : NULL;
+    return plain ? ptmi_py_got(py, ptmi_arena_strdup(arena, "()")) : NULL;
 }
 
 char *ptmi_hub_signature(ptmi_py *py, struct ptmi_py_value *value, struct ptmi_arena *arena)
@@ -156,13 +156,14 @@ char *ptmi_hub_block_doc(ptmi_py *py, struct ptmi_py_module *module, TSNode bloc
     py->frame = &frame;
     const struct ptmi_py_value *doc = ptmi_py_eval_string(py, text);
     py->frame = frame.up;
-    return doc->type == PYV_STR ? ptmi_py_cleandoc(arena, doc->str) : NULL;
+    return doc->type == PYV_STR ? ptmi_py_got(py, ptmi_py_cleandoc(arena, doc->str)) : NULL;
 }
 
 /* inspect.getdoc() goes to the bases of a class without one. */
 static char *class_doc(ptmi_py *py, struct ptmi_py_value *class, struct ptmi_arena *arena)
 {
-    if (class->doc) return *class->doc ? ptmi_py_cleandoc(arena, class->doc) : NULL;
+    if (class->doc)
+        return *class->doc ? ptmi_py_got(py, ptmi_py_cleandoc(arena, class->doc)) : NULL;
     char *doc = ptmi_hub_block_doc(py, class->module,
                                    ptmi_py_field_of(&py->lang, class->node, PYF_BODY), arena);
     if (!ptmi_py_step(py) || py->depth >= PTM_LIMIT_PYTHON_DEPTH) return doc;
@@ -183,7 +184,8 @@ char *ptmi_hub_doc(ptmi_py *py, struct ptmi_py_value *value, struct ptmi_arena *
     if (value->type == PYV_INSTANCE && value->owner) value = value->owner;
     if (value->type == PYV_CLASS) return class_doc(py, value, arena);
     if (value->type != PYV_FUNC) return NULL;
-    if (value->doc) return *value->doc ? ptmi_py_cleandoc(arena, value->doc) : NULL;
+    if (value->doc)
+        return *value->doc ? ptmi_py_got(py, ptmi_py_cleandoc(arena, value->doc)) : NULL;
     if (ptmi_py_kind_of(&py->lang, value->node) == PY_LAMBDA) return NULL;
     return ptmi_hub_block_doc(py, value->module, ptmi_py_field_of(&py->lang, value->node, PYF_BODY),
                               arena);

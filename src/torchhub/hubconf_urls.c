@@ -10,6 +10,7 @@
 #define URLS_MAX 4096
 
 struct reached {
+    ptmi_py *py;
     struct ptmi_arena *arena;
     struct ptmi_arena_list urls;
     bool more;
@@ -17,9 +18,11 @@ struct reached {
 
 static void add_url(struct reached *to, const char *url)
 {
-    if (to->urls.n >= URLS_MAX ||
-        !ptmi_arena_list_add_new(to->arena, &to->urls, ptmi_arena_strdup(to->arena, url)))
+    char *copy = ptmi_py_got(to->py, ptmi_arena_strdup(to->arena, url));
+    if (to->urls.n >= URLS_MAX)
         to->more = true;
+    else if (copy && !ptmi_arena_list_add_new(to->arena, &to->urls, copy))
+        (void)ptmi_py_got(to->py, NULL);
 }
 
 /* None is an entry of a table that has no weights. */
@@ -45,7 +48,7 @@ static bool can_be_called(const struct ptmi_py_value *value)
 void ptmi_hub_urls(ptmi_py *py, struct ptmi_py_value *value, struct ptmi_arena *arena,
                    struct ptm_hub_entry *entry)
 {
-    struct reached to = {.arena = arena};
+    struct reached to = {.py = py, .arena = arena};
     struct ptmi_py_args any = {.open = true};
     struct ptmi_py_value *choice;
     py->on_fetch = on_fetch;

@@ -188,6 +188,10 @@ static ptmi_py_flow while_statement(ptmi_py *py, TSNode node)
 {
     int truth = ptmi_py_truth(ptmi_py_eval(py, ptmi_py_field_of(&py->lang, node, PYF_CONDITION)));
     if (truth == 0) return loop_else(py, node);
+    if (truth == 1) { /* "while True": once at least, and its else never */
+        ptmi_py_flow flow = ptmi_py_exec_block(py, body_of(py, node));
+        return flow == PYX_END ? flow : PYX_NEXT;
+    }
     ptmi_py_flow flow = turn_maybe(py, node, false);
     return flow == PYX_END ? flow : loop_else(py, node);
 }

@@ -134,9 +134,10 @@ static void unpack(ptmi_py *py, TSNode target, struct ptmi_py_value *value)
     size_t i = 0;
     PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, target);
     for (TSNode kid; ptmi_py_kids_next(&kids, &kid); i++) {
-        if (ptmi_py_kind_of(&py->lang, kid) == PY_LIST_SPLAT_PATTERN) whole = false;
-        ptmi_py_assign(py, kid, whole && i < items->n ? items->items[i] : &py->unknown,
-                       PYB_ASSIGNED);
+        bool splat = ptmi_py_kind_of(&py->lang, kid) == PY_LIST_SPLAT_PATTERN;
+        if (splat) whole = false;
+        struct ptmi_py_value *rest = splat ? &py->data : &py->unknown; /* a list, of what ever */
+        ptmi_py_assign(py, kid, whole && i < items->n ? items->items[i] : rest, PYB_ASSIGNED);
     }
 }
 
@@ -402,7 +403,10 @@ static ptmi_py_flow dispatch(ptmi_py *py, TSNode node)
 
 ptmi_py_flow ptmi_py_exec(ptmi_py *py, TSNode statement)
 {
-    if (!ptmi_py_step(py)) return PYX_END;
+    if (!ptmi_py_step(py)) { /* what comes from here on is not known */
+        ptmi_py_note_dynamic(py, py->frame->module, statement);
+        return PYX_END;
+    }
     if (py->depth >= PTM_LIMIT_PYTHON_DEPTH) {
         py->exhausted = true;
         return PYX_NEXT;

@@ -12,6 +12,8 @@
 
 /* One string: a URL is short, docstrings have been seen with 30 KB. */
 #define STRING_MAX (1u << 20)
+/* A list that is put together of two: __all__ and tables of names stay far below. */
+#define LIST_MAX 20000
 
 /* --- + --- */
 
@@ -32,7 +34,9 @@ static struct ptmi_py_value *lists(ptmi_py *py, const struct ptmi_py_value *a,
                                    const struct ptmi_py_value *b)
 {
     struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
-    py->steps += a->n + b->n;
+    list->open = a->n + b->n > LIST_MAX;
+    if (list->open) return list;
+    py->steps += (a->n + b->n) / 8;
     for (size_t i = 0; i < a->n; i++) ptmi_py_list_add(py, list, a->items[i]);
     for (size_t i = 0; i < b->n; i++) ptmi_py_list_add(py, list, b->items[i]);
     list->open = a->open || b->open;
@@ -139,6 +143,7 @@ static struct ptmi_py_value *content(ptmi_py *py, TSNode node, struct ptmi_py_qu
     struct ptmi_buf text = PTMI_BUF(STRING_MAX);
     struct ptmi_py_span span = ptmi_py_span_of(&py->frame->module->source, node);
     ptm_rc rc = ptmi_py_unescape(span, quote, &text, NULL);
+    if (rc == PTM_ENOMEM) (void)ptmi_py_got(py, NULL);
     struct ptmi_py_value *value =
         rc == PTM_OK ? ptmi_py_str(py, text.data ? text.data : "", text.len) : &py->data;
     ptmi_buf_clear(&text);

@@ -64,9 +64,13 @@ static struct ptmi_py_value *name_from(ptmi_py *py, struct ptmi_py_module *modul
                                        const char *dotted, const char *name)
 {
     if (!module) {
-        char *full = ptmi_arena_printf(py->arena, "%s.%s", dotted, name);
+        char *full = ptmi_py_got(py, ptmi_arena_printf(py->arena, "%s.%s", dotted, name));
         return ptmi_py_extern(py, full ? full : name, false);
     }
+    /* "from . import x" in a package itself: x is no name of it yet, but a file. */
+    struct ptmi_py_module *own =
+        module == py->frame->module ? ptmi_py_module_sub(py, module, name) : NULL;
+    if (own) return module_value(py, own);
     struct ptmi_py_value *value = ptmi_py_value_new(py, PYV_LAZY);
     value->str = name;
     value->module = module;

@@ -163,6 +163,8 @@ void ptmi_py_clear(ptmi_py *py);
 /* One more step; false when there are to be no more. */
 bool ptmi_py_step(ptmi_py *py);
 void *ptmi_py_alloc(ptmi_py *py, size_t size); /* NULL: rc is set */
+/* memory as it is; NULL sets rc: out of memory. */
+void *ptmi_py_got(ptmi_py *py, void *memory);
 
 /* --- py_value.c --- */
 

@@ -280,6 +280,7 @@ static struct ptmi_py_value *replaced(ptmi_py *py, const char *text, const char 
         if (rc == PTM_OK) rc = ptmi_buf_puts(&out, to, NULL);
     }
     if (rc == PTM_OK) rc = ptmi_buf_puts(&out, text, NULL);
+    if (rc == PTM_ENOMEM) (void)ptmi_py_got(py, NULL);
     struct ptmi_py_value *value =
         rc == PTM_OK && out.data ? ptmi_py_str(py, out.data, out.len) : &py->data;
     ptmi_buf_clear(&out);

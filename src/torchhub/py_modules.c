@@ -49,10 +49,10 @@ void ptmi_py_clear(ptmi_py *py)
 
 /* --- where modules are --- */
 
-static mode_t mode_of(const ptmi_py *py, const char *path)
+static mode_t mode_of(ptmi_py *py, const char *path)
 {
     struct stat st;
-    PTM_AUTO(ptmi_freep) char *full = ptmi_path_join(py->dir, path);
+    PTM_AUTO(ptmi_freep) char *full = ptmi_py_got(py, ptmi_path_join(py->dir, path));
     return full && lstat(full, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
@@ -65,14 +65,14 @@ static struct ptmi_py_module *module_at(ptmi_py *py, char *path, const char *nam
         free(path);
         return module;
     }
-    struct ptmi_py_module *module = ptmi_arena_alloc(&py->keep, sizeof *module);
+    struct ptmi_py_module *module = ptmi_py_got(py, ptmi_arena_alloc(&py->keep, sizeof *module));
     if (!module) {
         free(path);
         return NULL;
     }
     module->path = path;
-    module->name = ptmi_arena_strdup(&py->keep, name);
-    module->folder = ptmi_arena_strdup(&py->keep, folder);
+    module->name = ptmi_py_got(py, ptmi_arena_strdup(&py->keep, name));
+    module->folder = folder ? ptmi_py_got(py, ptmi_arena_strdup(&py->keep, folder)) : NULL;
     module->next = py->modules;
     py->modules = module;
     return module;
@@ -81,7 +81,7 @@ static struct ptmi_py_module *module_at(ptmi_py *py, char *path, const char *nam
 static struct ptmi_py_module *file_or_none(ptmi_py *py, char *path, const char *name,
                                            const char *folder)
 {
-    PTM_AUTO(ptmi_freep) char *owned = path;
+    PTM_AUTO(ptmi_freep) char *owned = ptmi_py_got(py, path);
     if (!path || mode_of(py, path) != S_IFREG) return NULL;
     return module_at(py, ptm_steal(&owned), name, folder);
 }
@@ -91,14 +91,14 @@ static struct ptmi_py_module *below(ptmi_py *py, const char *folder, const char 
                                     const char *name, bool plain)
 {
     PTM_AUTO(ptmi_freep)
-    char *at = *folder ? ptmi_str_printf("%s/%s", folder, name) : strdup(name);
+    char *at = ptmi_py_got(py, *folder ? ptmi_str_printf("%s/%s", folder, name) : strdup(name));
     if (!at || strlen(at) > PTM_LIMIT_PATH || strchr(name, '/')) return NULL;
     bool is_folder = mode_of(py, at) == S_IFDIR;
     struct ptmi_py_module *module =
         is_folder ? file_or_none(py, ptmi_str_printf("%s/__init__.py", at), dotted, at) : NULL;
     if (!module) module = file_or_none(py, ptmi_str_printf("%s.py", at), dotted, NULL);
     if (module || !is_folder || !plain) return module;
-    PTM_AUTO(ptmi_freep) char *path = strdup(at);
+    PTM_AUTO(ptmi_freep) char *path = ptmi_py_got(py, strdup(at));
     return path ? module_at(py, ptm_steal(&path), dotted, at) : NULL;
 }
 
@@ -107,7 +107,8 @@ struct ptmi_py_module *ptmi_py_module_sub(ptmi_py *py, const struct ptmi_py_modu
 {
     if (!package->folder) return NULL;
     PTM_AUTO(ptmi_freep)
-    char *dotted = *package->name ? ptmi_str_printf("%s.%s", package->name, name) : strdup(name);
+    char *dotted = ptmi_py_got(py, *package->name ? ptmi_str_printf("%s.%s", package->name, name)
+                                                  : strdup(name));
     return dotted ? below(py, package->folder, dotted, name, true) : NULL;
 }
 
@@ -125,7 +126,7 @@ static struct ptmi_py_module *top(ptmi_py *py, const char *name)
 /* From module on along "a.b.c"; NULL when one of them is missing. */
 static struct ptmi_py_module *along(ptmi_py *py, struct ptmi_py_module *module, const char *dotted)
 {
-    PTM_AUTO(ptmi_freep) char *copy = strdup(dotted);
+    PTM_AUTO(ptmi_freep) char *copy = ptmi_py_got(py, strdup(dotted));
     for (char *name = copy, *next; name && *name; name = next) {
         size_t len = strcspn(name, ".");
         next = name[len] ? name + len + 1 : NULL;
@@ -153,7 +154,7 @@ static char *home_of(ptmi_py *py, const struct ptmi_py_module *module)
 struct ptmi_py_module *ptmi_py_module_relative(ptmi_py *py, const struct ptmi_py_module *from,
                                                int dots, const char *dotted)
 {
-    char *home = home_of(py, from);
+    char *home = ptmi_py_got(py, home_of(py, from));
     if (!home || !*home) return NULL;
     for (int i = 1; i < dots; i++) {
         char *slash = strrchr(home, '/');
@@ -162,8 +163,8 @@ struct ptmi_py_module *ptmi_py_module_relative(ptmi_py *py, const struct ptmi_py
     }
     const char *base = strrchr(home, '/');
     PTM_AUTO(ptmi_freep)
-    char *above = base ? strndup(home, (size_t)(base - home)) : strdup("");
-    PTM_AUTO(ptmi_freep) char *name = strdup(home);
+    char *above = ptmi_py_got(py, base ? strndup(home, (size_t)(base - home)) : strdup(""));
+    PTM_AUTO(ptmi_freep) char *name = ptmi_py_got(py, strdup(home));
     for (char *c = name; c && *c; c++) *c = *c == '/' ? '.' : *c;
     if (!above || !name) return NULL;
     struct ptmi_py_module *package = below(py, above, name, base ? base + 1 : home, true);
@@ -181,13 +182,16 @@ void ptmi_py_add_root(ptmi_py *py, struct ptmi_py_value *path, bool first)
         return;
     while (*folder == '/' || ptmi_str_starts(folder, "./")) folder += *folder == '/' ? 1 : 2;
     if (strcmp(folder, ".") == 0) folder = "";
-    PTM_AUTO(ptmi_freep) char *copy = strdup(folder);
+    PTM_AUTO(ptmi_freep) char *copy = ptmi_py_got(py, strdup(folder));
     size_t len = copy ? strlen(copy) : 0;
     while (len > 0 && copy[len - 1] == '/') copy[--len] = '\0';
     if (!copy || ptmi_str_starts(copy, "..") || strstr(copy, "/..") || py->roots.n >= 64) return;
     for (size_t i = 0; i < py->roots.n; i++)
         if (strcmp(py->roots.items[i], copy) == 0) return;
-    if (!ptmi_arena_list_add(&py->keep, &py->roots, ptmi_arena_strdup(&py->keep, copy))) return;
+    if (!ptmi_arena_list_add(&py->keep, &py->roots, ptmi_arena_strdup(&py->keep, copy))) {
+        (void)ptmi_py_got(py, NULL);
+        return;
+    }
     if (!first) return;
     const char *added = py->roots.items[py->roots.n - 1];
     memmove(py->roots.items + 1, py->roots.items, (py->roots.n - 1) * sizeof *py->roots.items);
@@ -205,7 +209,7 @@ static void bind_own(ptmi_py *py, struct ptmi_py_module *module, const char *nam
 
 static void set_up_names(ptmi_py *py, struct ptmi_py_module *module)
 {
-    char *file = ptmi_arena_printf(&py->keep, "%s/%s", PTMI_PY_TOP, module->path);
+    char *file = ptmi_py_got(py, ptmi_arena_printf(&py->keep, "%s/%s", PTMI_PY_TOP, module->path));
     bind_own(py, module, "__name__", module->name ? module->name : "");
     bind_own(py, module, "__file__", file ? file : "");
     bind_own(py, module, "__doc__", NULL);
@@ -218,8 +222,10 @@ static bool parse_module(ptmi_py *py, struct ptmi_py_module *module)
         return ptm_err_set(&module->err, PTM_ELIMIT, "%s: too many files", module->path) == PTM_OK;
     }
     py->n_files++;
-    if (ptmi_py_source_read(&py->lang, py->dir, module->path, &module->source, &module->err) < 0)
+    if (ptmi_py_source_read(&py->lang, py->dir, module->path, &module->source, &module->err) < 0) {
+        if (module->err.rc == PTM_ENOMEM) (void)ptmi_py_got(py, NULL);
         return false;
+    }
     py->bytes += module->source.len;
     return true;
 }

@@ -169,6 +169,26 @@ static size_t unix_lines(char *text, size_t len)
 
 /* --- reading --- */
 
+/* No fewer than the parser can take the text for, whatever state it is in: a word (one that begins
+ * with a digit may be two), a sign, and for each line its end, and an indent with its dedent. */
+static size_t count_tokens(const char *text, size_t len)
+{
+    size_t n = 3;
+    bool in_word = false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool word = c == '_' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (word)
+            n += in_word ? 0 : c <= '9' ? 2 : 1;
+        else if (c == '\n')
+            n += 3;
+        else if (c != ' ' && c != '\t' && (c < 0x80 || c >= 0xc0))
+            n++;
+        in_word = word;
+    }
+    return n;
+}
+
 static ptm_rc parse(struct ptmi_py_lang *lang, struct ptmi_py_source *source, struct ptm_err *err)
 {
     size_t skip = ptmi_str_starts(source->text, "\xef\xbb\xbf") ? 3 : 0;
@@ -176,6 +196,9 @@ static ptm_rc parse(struct ptmi_py_lang *lang, struct ptmi_py_source *source, st
     source->len -= skip;
     PTM_TRY(to_utf8(&source->text, &source->len, err));
     source->len = unix_lines(source->text, source->len);
+    if (count_tokens(source->text, source->len) > PTM_LIMIT_PYTHON_TOKENS)
+        return ptm_err_set(err, PTM_ELIMIT, "%s: more than %d words and signs", source->path,
+                           PTM_LIMIT_PYTHON_TOKENS);
     ts_parser_reset(lang->parser);
     source->tree = ts_parser_parse_string(lang->parser, NULL, source->text, (uint32_t)source->len);
     if (!source->tree)

@@ -20,6 +20,12 @@ void *ptmi_py_alloc(ptmi_py *py, size_t size)
     return memory;
 }
 
+void *ptmi_py_got(ptmi_py *py, void *memory)
+{
+    if (!memory && py->rc == PTM_OK) py->rc = PTM_ENOMEM;
+    return memory;
+}
+
 bool ptmi_py_step(ptmi_py *py)
 {
     if (py->rc == PTM_OK && py->steps < py->max_steps) {
@@ -170,6 +176,8 @@ int ptmi_py_truth(const struct ptmi_py_value *value)
     case PYV_BOUND:
     case PYV_MODULE:
         return 1;
+    case PYV_EXTERN:
+        return ptmi_str_ends(value->str, "TYPE_CHECKING") ? 0 : -1;
     case PYV_ANY:
         break;
     default:

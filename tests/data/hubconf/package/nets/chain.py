@@ -1,0 +1,1 @@
+from .chain_two import chained

@@ -1,0 +1,1 @@
+from .chain_three import original as chained

@@ -1,0 +1,4 @@
+def from_a(): "a"
+
+
+from . import cycle_b

@@ -1,0 +1,4 @@
+from . import cycle_a
+
+
+def from_b(n=1): "b"

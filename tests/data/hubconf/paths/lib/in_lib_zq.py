@@ -1,0 +1,2 @@
+def lib_entry(size=1):
+    """From lib."""

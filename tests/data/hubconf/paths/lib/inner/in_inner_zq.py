@@ -1,0 +1,2 @@
+def inner_entry(*sizes):
+    """From lib/inner."""
