@@ -44,8 +44,7 @@ static ptm_rc check(const struct ptm_torchhub_repo *repo, struct ptm_err *err)
     char *text = ptmi_str_printf("%s/%s:%s", repo->owner, repo->name, repo->ref);
     if (!text) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     ptm_rc rc = ptmi_repo_spec_parse(text, &spec, err);
-    if (rc < 0)
-        return rc == PTM_ENOMEM ? rc : ptm_err_set(err, PTM_EFORMAT, "names no repository");
+    if (rc < 0) return rc == PTM_ENOMEM ? rc : ptm_err_set(err, PTM_EFORMAT, "names no repository");
     if (repo->commit && !ptmi_str_is_hex(repo->commit, 40))
         return ptm_err_set(err, PTM_EFORMAT, "its commit is none");
     if (repo->fetched && !ptmi_clock_parse_iso(repo->fetched, &seconds))
