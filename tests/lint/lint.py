@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What the sources promise one another: help fits, docs are the tables, exports are the headers, headers stand alone, layers hold.
 
-    lint.py help|docs|man|exports|headers|layers     environment: PTM, LIBPTM, CC (each where needed)
+    lint.py help|docs|advice|man|exports|headers|layers     environment: PTM, LIBPTM, CC (each where needed)
 
 Exit status 77: something needed is not here (it says what).
 """
@@ -84,6 +84,19 @@ def lint_docs():
     for name, env_only in names:
         if not env_only and f"--{name}" not in made:
             complain(f"docs/command.md: option --{name} is missing")
+
+
+def lint_advice():
+    """The codes of `ptm torch check` are those that both pages list."""
+    sources = [*PROJECT.glob("src/torchhub/check_*.c"), PROJECT / "src/torchhub/publish_check.c"]
+    text = re.sub(r"\s+", " ", "".join(path.read_text(encoding="utf-8") for path in sources))
+    codes = set(re.findall(r'(?:PTMI_ADVICE\(\w+, |PTM_ADVICE_NOTE, )"([a-z-]+)"', text))
+    if len(codes) < 20:
+        complain("docs: the codes of torch check were not understood")
+    for page in ("docs/torch-hub.md", "docs/zh/torch-hub.md"):
+        listed = set(re.findall(r"^\| `([a-z-]+)` \|", (PROJECT / page).read_text(encoding="utf-8"), re.M))
+        for code in sorted(codes ^ listed):
+            complain(f"{page}: {code} is {'missing' if code in codes else 'no code of torch check'}")
 
 
 def lint_man():
