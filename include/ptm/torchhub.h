@@ -178,7 +178,7 @@ typedef enum ptm_certainty {
 struct ptm_hub_entry {
     const char *name; /* NULL: a statement that makes names (PTM_CERTAIN_DYNAMIC) */
     const char *kind; /* "function", "class", "lambda", "partial", "alias", "callable", "import",
-                         "dynamic" */
+                         "dynamic" (with a name: bound to what only running it would tell) */
     ptm_certainty certainty;
     const char *file; /* where it is defined, relative to the repository */
     int line;         /* from 1 */
@@ -214,7 +214,8 @@ PTM_API int ptm_hubconf_damage(const ptm_hubconf *hubconf);
 
 /*
  * torch.hub.list and torch.hub.help, by parsing. repo: "owner/name[:ref]", or a folder when it
- * begins with ".", "/" or "~" or local is set. help: *out is malloc'ed, NULL when the entry point
+ * begins with ".", "/" or "~" or local is set. list: without the URLs, which ptm_hubconf_open() has
+ * and pays for. help: *out is malloc'ed, NULL when the entry point
  * has no docstring; PTM_ENOENT with a did-you-mean when there is no such entry point.
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo, bool local,

@@ -294,6 +294,7 @@ static struct ptmi_py_value *call_one(ptmi_py *py, struct ptmi_py_value *callee,
     struct ptmi_py_value *found = NULL;
     switch ((ptmi_py_type)callee->type) {
     case PYV_FUNC:
+        ptmi_py_note_own_fetch(py, callee, args);
         return ptmi_py_call_func(py, callee, NULL, args);
     case PYV_BOUND:
         return ptmi_py_call_func(py, callee->inner, callee->owner, args);

@@ -203,3 +203,20 @@ struct ptmi_py_value *ptmi_py_call_extern(ptmi_py *py, struct ptmi_py_value *cal
     if (asks_for_weights(args)) (void)fetch(py, NULL);
     return NULL;
 }
+
+/* A function of the repository that has the name of one that fetches is likely to be one, however
+ * it does it: its URL counts where it is known. */
+void ptmi_py_note_own_fetch(ptmi_py *py, struct ptmi_py_value *func,
+                            const struct ptmi_py_args *args)
+{
+    if (!py->on_fetch || py->changing) return;
+    TSNode node = ptmi_py_field_of(&py->lang, func->node, PYF_NAME);
+    struct ptmi_py_value *url = ptmi_py_arg(args, 0, "url"), *choice;
+    if (!url || ts_node_is_null(node)) return;
+    struct ptmi_py_span name = ptmi_py_span_of(&func->module->source, node);
+    const struct ptmi_py_value *text = ptmi_py_str(py, name.text, name.len);
+    const struct known *known = text->type == PYV_STR ? known_as(text->str) : NULL;
+    if (!known || known->call != fetch_url) return;
+    for (size_t i = 0; (choice = ptmi_py_choice(url, i)); i++)
+        if (choice->type == PYV_STR && strstr(choice->str, "://")) (void)fetch(py, choice);
+}

@@ -238,6 +238,8 @@ struct ptmi_py_value *ptmi_py_call(ptmi_py *py, struct ptmi_py_value *callee,
                                    const struct ptmi_py_args *args);
 struct ptmi_py_value *ptmi_py_call_extern(ptmi_py *py, struct ptmi_py_value *callee,
                                           const struct ptmi_py_args *args);
+void ptmi_py_note_own_fetch(ptmi_py *py, struct ptmi_py_value *func,
+                            const struct ptmi_py_args *args);
 struct ptmi_py_value *ptmi_py_arg(const struct ptmi_py_args *args, size_t position,
                                   const char *name); /* NULL: not given */
 void ptmi_py_arg_add(ptmi_py *py, struct ptmi_py_args *args, struct ptmi_py_value *value,

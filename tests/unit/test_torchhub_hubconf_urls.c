@@ -38,6 +38,8 @@ static void test_hubconf_urls__of_every_loader(void **state)
         "def f():\n  from torch.hub import download_url_to_file as d\n  d('http://x.org/w', 'w')\n",
         "http://x.org/w\n");
     expect("def f(): return torch.load('w.pth')\n", "");
+    expect("def load_url(url, n): return urlopen(url)\ndef f(): load_url('http://x.org/w', 1)\n",
+           "http://x.org/w\n");
 }
 
 static void test_hubconf_urls__tables_give_all_that_may_be_meant(void **state)
