@@ -159,22 +159,24 @@ ptm_rc ptmi_git_ls_refs(ptmi_git *git, const char *url, ptmi_git_ref_fn fn, void
 
 /* --- commits --- */
 
-/* No blobs, no trees: a server that cannot filter sends everything, which git then tells us. */
-static ptm_rc fetch_commits(ptmi_git *git, const char *url, const char *dir, struct ptm_err *err)
+/*
+ * No blobs, no trees: a server that cannot filter sends everything, which git then tells us. A
+ * clone and no fetch: it writes all refs as one file, where a fetch writes a file each and looks at
+ * all of them for the next (16,000 refs: 0.3 s, not 15).
+ */
+static ptm_rc clone_commits(ptmi_git *git, const char *url, const char *dir, struct ptm_err *err)
 {
-    const char *const args[] = {"fetch",
+    const char *const args[] = {"clone",
                                 "--quiet",
-                                "--no-tags",
-                                "--no-write-fetch-head",
-                                "--no-auto-maintenance",
+                                "--no-checkout",
+                                "--template=",
+                                "--origin=origin",
                                 "--filter=tree:0",
                                 "--",
                                 url,
-                                "+refs/heads/*:refs/remotes/origin/*",
-                                "+refs/tags/*:refs/tags/*",
+                                dir,
                                 NULL};
-    struct ptmi_git_cmd cmd = {
-        .args = args, .dir = dir, .what = "fetching the commits of", .url = url};
+    struct ptmi_git_cmd cmd = {.args = args, .what = "fetching the commits of", .url = url};
     for (int attempt = 1;; attempt++) {
         struct ptm_err why = {0};
         ptm_rc rc = ptmi_git_do(git, &cmd, &why);
@@ -207,7 +209,7 @@ static ptm_rc take_commit(void *arg, char *line, struct ptm_err *err)
 static ptm_rc search_commits(ptmi_git *git, const char *dir, struct commit_search *search,
                              struct ptm_err *err)
 {
-    const char *const args[] = {"rev-list", "--all", NULL};
+    const char *const args[] = {"rev-list", "--remotes", "--tags", NULL};
     struct ptmi_git_cmd cmd = {.args = args, .dir = dir, .what = "reading commits in"};
     struct lines lines = {.fn = take_commit, .arg = search};
     return run_lines(git, &cmd, &lines, err);
@@ -216,10 +218,7 @@ static ptm_rc search_commits(ptmi_git *git, const char *dir, struct commit_searc
 static ptm_rc find_commit(ptmi_git *git, const char *url, const char *dir,
                           struct commit_search *search, struct ptm_err *err)
 {
-    const char *const init[] = {"init", "--quiet", "--template=", NULL};
-    struct ptmi_git_cmd cmd = {.args = init, .dir = dir, .what = "making a repository in"};
-    PTM_TRY(ptmi_git_do(git, &cmd, err));
-    PTM_TRY(fetch_commits(git, url, dir, err));
+    PTM_TRY(clone_commits(git, url, dir, err));
     return search_commits(git, dir, search, err);
 }
 

@@ -14,7 +14,8 @@ the loopback URL of a public one.
 
 As GitHub does it: /OWNER/NAME/zipball/REF redirects to codeload, which streams the archive without a length, names its one folder
 OWNER-NAME-SHA7, and answers 300 for what is a branch and a tag; commits that only a fork or nobody refers to are served, too (fork_commit());
-a repository of the owner "secret" wants TOKEN (404, or 401 for git, without it); "slow" as owner: its archives come at 100 kB/s.
+a repository of the owner "secret" wants TOKEN (404, or 401 for git, without it); "slow" as owner: its archives come at 100 kB/s;
+what is asked of the owner "renamed" is redirected to "acme".
 hostile(name, ref, data) makes codeload answer with any bytes. no_api(True): api.github.com answers 403, as when the rate limit is used up.
 """
 import base64
@@ -65,6 +66,7 @@ http {{
             if ($may = no) {{ return 404; }}
             rewrite ^ /web$uri last;
         }}
+        location ~ ^/renamed/[^/]+/(info/refs|git-upload-pack)$ {{ rewrite ^/renamed/(.*)$ /acme/$1 permanent; }}
         location ~ ^/[^/]+/[^/]+/(info/refs|git-upload-pack)$ {{ rewrite ^ /git$uri last; }}
         location ~ ^/git/(?<owner>[^/]+)/(?<name>[^/]+?)(\\.git)?/(?<service>info/refs|git-upload-pack)$ {{
             internal;
@@ -84,10 +86,12 @@ http {{
             include {dir}/cgi.conf;
         }}
         location ~ ^/[^/]+/[^/]+/releases/download/ {{ rewrite ^/(.*?)/releases/download/(.*)$ https://{assets_host}/$1/$2 redirect; }}
+        location /renamed/ {{ rewrite ^/renamed/(.*)$ /acme/$1 permanent; }}
         location / {{ rewrite ^ /web$uri last; }}
     }}
     server {{
         listen 127.0.0.1:{api};
+        location /repos/renamed/ {{ rewrite ^/repos/renamed/(.*)$ /repos/acme/$1 permanent; }}
         location / {{ set $script {dir}/api; set $path $uri; include {dir}/cgi.conf; }}
     }}
     server {{

@@ -132,6 +132,13 @@ def test_files_assets_and_what_was_asked_for(github):
     assert github.requests() == []
 
 
+def test_a_repository_that_was_renamed_is_found(github, tmp_path):
+    sha = github.publish("acme/moved", {"x": "1"})
+    assert archive(github, "renamed/moved", "main").comment.decode() == sha
+    assert sha in git(tmp_path, "ls-remote", github.url("renamed/moved"))
+    assert sha.encode() in get(github, "https://api.github.com/repos/renamed/moved/branches?per_page=100&page=1")[2]
+
+
 def test_hostile_archives_stand_in_for_ours(github):
     github.publish("acme/hostile", {"x": "1"})
     github.hostile("acme/hostile", "main", b"PK not really")

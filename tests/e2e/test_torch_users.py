@@ -151,11 +151,30 @@ def test_default_branches_of_any_name(ptm, github):
         assert ptm.run("torch", "fetch", name).stdout.strip() == str(ptm.hub / f"{name.replace('/', '_')}_{branch.replace('/', '_')}")
 
 
+def test_a_repository_that_was_renamed(ptm, github):
+    """GitHub redirects to the new name; the copy stands under the name that was asked for."""
+    github.publish("acme/moved", {"hubconf.py": "def a(): pass\n"})
+    assert ptm.run("torch", "fetch", "renamed/moved").stdout.strip() == str(ptm.hub / "renamed_moved_main")
+    assert ptm.run("torch", "list", f"renamed/moved:{github.sha('acme/moved')}").stdout == "a\n"
+
+
+def test_a_repository_with_many_branches_and_tags(ptm, github):
+    name = "acme/refs"
+    first = github.publish(name, {"hubconf.py": "def old(): pass\n"})
+    last = github.publish(name, {"hubconf.py": "def a(): pass\n"})
+    with open(github.bare(name) / "packed-refs", "w", encoding="ascii") as file:
+        file.writelines(f"{last} refs/heads/b/{i:06}\n" for i in range(5_000))
+        file.writelines(f"{last} refs/tags/t{i:06}\n" for i in range(5_000))
+    assert ptm.run("torch", "list", f"{name}:t004999").stdout == "a\n"
+    assert ptm.run("torch", "list", f"{name}:b/000017").stdout == "a\n"
+    assert ptm.run("torch", "list", f"{name}:{first[:12]}").stdout == "old\n"
+
+
 def test_commits_in_the_middle_of_a_branch(ptm, github):
     old = github.publish("acme/deep", {"hubconf.py": "def old(): pass\n"})
     github.publish("acme/deep", {"hubconf.py": "def new(): pass\n"})
     assert ptm.run("torch", "list", f"acme/deep:{old}").stdout == "old\n"
-    assert ptm.run("torch", "list", f"acme/deep:{old[:9]}").stdout == "old\n"
+    assert ptm.run("torch", "list", f"acme/deep:{old[:9]}", "--hub-dir", "beside").stdout == "old\n"  # relative to where one is
     assert ptm.run("torch", "list", "acme/deep:main").stdout == "new\n"
     assert github.count("GET", "/repos/") == 0
 
