@@ -24,9 +24,9 @@ ssize_t ptmi_os_copy_range(int fd_src, int fd_dst, size_t len);
 ssize_t ptmi_os_copy_from(int fd_src, int64_t offset, int fd_dst, size_t len);
 /* Starts writing a range of a file to disk and does not wait for it. A hint. */
 void ptmi_os_start_sync(int fd, int64_t offset, int64_t len);
-/* A file without a name in dir, open for reading and writing; -1 where the file system has none. */
-/* The file system that fd is on; 0 or an errno. */
+/* All that was written to the file system that fd is on reaches the disk; 0 or an errno. */
 int ptmi_os_sync_all(int fd);
+/* A file without a name in dir, open for reading and writing; -1 where the file system has none. */
 int ptmi_os_tmpfile(const char *dir, mode_t mode);
 /* Gives the file of ptmi_os_tmpfile() a name; 0, or -1 with errno. */
 int ptmi_os_name_tmpfile(int fd, const char *path);

@@ -213,16 +213,17 @@ ptm_rc ptmi_fs_fsync_dir(const char *path, struct ptm_err *err)
     return PTM_OK;
 }
 
-static ptm_rc write_all(int fd, const char *data, size_t len, struct ptm_err *err)
+int ptmi_fs_write_all(int fd, const void *data, size_t len)
 {
+    const char *at = data;
     while (len > 0) {
-        ssize_t put = write(fd, data, len);
+        ssize_t put = write(fd, at, len);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return ptm_err_sys(err, errno, "cannot write the copy");
-        data += put;
+        if (put < 0) return errno;
+        at += put;
         len -= (size_t)put;
     }
-    return PTM_OK;
+    return 0;
 }
 
 ptm_rc ptmi_fs_copy(int fd_src, int fd_dst, struct ptm_err *err)
@@ -237,7 +238,8 @@ ptm_rc ptmi_fs_copy(int fd_src, int fd_dst, struct ptm_err *err)
         got = read_some(fd_src, chunk, COPY_CHUNK);
         if (got < 0) return ptm_err_sys(err, errno, "cannot read what is to be copied");
         if (got == 0) return PTM_OK;
-        PTM_TRY(write_all(fd_dst, chunk, (size_t)got, err));
+        int why = ptmi_fs_write_all(fd_dst, chunk, (size_t)got);
+        if (why) return ptm_err_sys(err, why, "cannot write the copy");
     }
 }
 

@@ -70,6 +70,8 @@ bool ptmi_fs_reflink(int fd_src, int fd_dst);
 /* Exchanges what two names stand for, in one step; false where the system cannot. */
 bool ptmi_fs_exchange(const char *a, const char *b);
 PTM_MUST_USE ptm_rc ptmi_fs_copy(int fd_src, int fd_dst, struct ptm_err *err);
+/* Writes all len bytes, whatever write() takes at once; 0 or an errno. */
+PTM_MUST_USE int ptmi_fs_write_all(int fd, const void *data, size_t len);
 PTM_MUST_USE ptm_rc ptmi_fs_free_bytes(const char *path, int64_t *out, struct ptm_err *err);
 /* NFS, CIFS, Lustre, FUSE, 9p: locks and shared memory are not what they are on a local disk. */
 bool ptmi_fs_is_network(const char *path);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "../base/clock.h"
+#include "../base/fs.h"
 #include "../base/hash.h"
 #include "../base/limits.h"
 #include "../base/path.h"
@@ -28,14 +29,8 @@
 
 static ptm_rc write_all(int fd, const char *data, size_t len, struct ptm_err *err)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return ptm_err_sys(err, errno, "LFS filter: cannot write");
-        data += n;
-        len -= (size_t)n;
-    }
-    return PTM_OK;
+    int why = ptmi_fs_write_all(fd, data, len);
+    return why ? ptm_err_sys(err, why, "LFS filter: cannot write") : PTM_OK;
 }
 
 /* Reads until len bytes are there or the input ends. */

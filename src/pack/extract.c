@@ -139,15 +139,11 @@ static ptm_rc bad_data(struct job *job, const char *path, struct ptm_err *err)
                        why ? why : "damaged data");
 }
 
-static ptm_rc write_all(struct job *job, int fd, const char *path, const void *data, size_t len,
-                        struct ptm_err *err)
+static ptm_rc write_hashed(struct job *job, int fd, const char *path, const void *data, size_t len,
+                           struct ptm_err *err)
 {
-    for (size_t done = 0; done < len;) {
-        ssize_t n = write(fd, (const char *)data + done, len - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return ptm_err_sys(err, errno, "%s/%s: cannot write", job->what->dest, path);
-        done += (size_t)n;
-    }
+    int why = ptmi_fs_write_all(fd, data, len);
+    if (why) return ptm_err_sys(err, why, "%s/%s: cannot write", job->what->dest, path);
     ptmi_hash_update(job->hash, data, len);
     return PTM_OK;
 }
@@ -167,7 +163,7 @@ static ptm_rc copy_data(struct job *job, const struct ptmi_zip_entry *entry, int
         if ((int64_t)len > left)
             return ptmi_zip_refuse(&job->index, path, "holds more bytes than it declares", err);
         left -= (int64_t)len;
-        PTM_TRY(write_all(job, fd, path, data, len, err));
+        PTM_TRY(write_hashed(job, fd, path, data, len, err));
     }
     if (left > 0)
         return ptm_err_set(err, PTM_EFORMAT,

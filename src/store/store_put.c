@@ -109,18 +109,6 @@ ptm_rc ptmi_store_publish(const ptm_store *store, int fd, const char *path, cons
     return PTM_OK;
 }
 
-static ptm_rc write_all(int fd, const char *path, const char *data, size_t len, struct ptm_err *err)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, data, len);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return ptm_err_sys(err, errno, "%s: cannot write", path);
-        data += put;
-        len -= (size_t)put;
-    }
-    return PTM_OK;
-}
-
 PTM_DEFINE_CLEANUP(free_hash, ptmi_hash *, ptmi_hash_free)
 
 static ptm_rc copy_hashed(ptm_store *store, int fd, const struct ptmi_store_tmp *tmp, char *out_oid,
@@ -138,7 +126,8 @@ static ptm_rc copy_hashed(ptm_store *store, int fd, const struct ptmi_store_tmp 
         if (got < 0) return ptm_err_sys(err, errno, "cannot read what is to be stored");
         if (got == 0) return ptmi_hash_hex(hash, out_oid, err);
         ptmi_hash_update(hash, chunk, (size_t)got);
-        PTM_TRY(write_all(tmp->fd, tmp->path, chunk, (size_t)got, err));
+        int why = ptmi_fs_write_all(tmp->fd, chunk, (size_t)got);
+        if (why) return ptm_err_sys(err, why, "%s: cannot write", tmp->path);
     }
 }
 

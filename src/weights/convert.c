@@ -10,6 +10,7 @@
 
 #include <ptm/weights.h>
 
+#include "../base/adopt.h"
 #include "../base/auto.h"
 #include "../base/buf.h"
 #include "../base/limits.h"
@@ -190,7 +191,7 @@ ptm_rc ptm_weights_convert(ptm_ctx *ctx, ptm_weights *weights, const char *out_p
                            struct ptm_err *err)
 {
     PTM_AUTO(clear_conversion) struct conversion conversion = {.opts = PTM_CONVERT_OPTS_INIT};
-    if (opts) memcpy(&conversion.opts, opts, opts->size < sizeof *opts ? opts->size : sizeof *opts);
+    ptmi_adopt(&conversion.opts, sizeof conversion.opts, opts);
     if (strcmp(weights->format, "safetensors-index") == 0 && weights->opts.no_siblings)
         return ptm_err_set(err, PTM_EINVAL, "%s: opened without the files it names", weights->path);
     conversion.plan.weights = weights;

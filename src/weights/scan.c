@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/adopt.h"
 #include "../base/limits.h"
 #include "../base/path.h"
 #include "../base/str.h"
@@ -272,8 +273,7 @@ static ptm_rc take_opts(const struct ptm_scan_opts *opts, struct ptm_scan_opts *
                         struct ptm_err *err)
 {
     *out = (struct ptm_scan_opts)PTM_SCAN_OPTS_INIT;
-    if (!opts) return PTM_OK;
-    memcpy(out, opts, opts->size < sizeof *out ? opts->size : sizeof *out);
+    ptmi_adopt(out, sizeof *out, opts);
     if (out->max_unpacked < 0 || (out->n_allow > 0 && !out->allow))
         return ptm_err_set(err, PTM_EINVAL, "scan: invalid options");
     return PTM_OK;

@@ -9,6 +9,7 @@
 
 #include <ptm/weights.h>
 
+#include "../base/adopt.h"
 #include "../base/limits.h"
 #include "../base/path.h"
 #include "../base/str.h"
@@ -26,7 +27,7 @@ static ptm_rc new_weights(const char *path, const struct ptm_weights_opts *opts,
     weights->arena.max = PTM_LIMIT_WEIGHTS_MEMORY;
     weights->format = weights->producer = "";
     weights->opts = (struct ptm_weights_opts)PTM_WEIGHTS_OPTS_INIT;
-    if (opts) memcpy(&weights->opts, opts, opts->size < sizeof *opts ? opts->size : sizeof *opts);
+    ptmi_adopt(&weights->opts, sizeof weights->opts, opts);
     pthread_mutex_init(&weights->lock, NULL);
     weights->path = strdup(path);
     if (!weights->path) {
