@@ -42,7 +42,7 @@ ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out, struct ptm
 {
     struct ptm_err why = {0};
     struct ptmi_cached_copy copy = {0};
-    PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(dir, "hubconf.py");
+    PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(dir, PTMI_HUBCONF);
     if (!hubconf) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
     PTM_TRY(check_folder(dir, &copy.modified, err));
     ptm_rc rc = ptmi_side_read(dir, &copy.repo, &why);
@@ -61,10 +61,10 @@ ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out, struct ptm
     return PTM_OK;
 }
 
-static bool is_whose(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
-                     const struct ptm_torchhub_repo *repo)
+/* GitHub does not tell names apart by their case. */
+bool ptmi_cache_is_of(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
+                      const struct ptm_torchhub_repo *repo)
 {
-    /* GitHub does not tell names apart by their case. */
     return ptmi_str_eq_nocase(repo->host, hub->host) &&
            ptmi_str_eq_nocase(repo->owner, spec->owner) &&
            ptmi_str_eq_nocase(repo->name, spec->name);
@@ -124,7 +124,7 @@ static ptm_rc find_ref(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
     PTM_TRY(ptmi_cache_look(dir, &copy, err));
     if (copy.repo.by_torch)
         PTM_TRY(name_copy(hub, spec, spec->ref, &copy.repo, err));
-    else if (!is_whose(hub, spec, &copy.repo) || !ptmi_str_eq(copy.repo.ref, spec->ref))
+    else if (!ptmi_cache_is_of(hub, spec, &copy.repo) || !ptmi_str_eq(copy.repo.ref, spec->ref))
         return is_anothers(spec, &copy.repo, err);
     *out = copy.repo;
     copy.repo = (struct ptm_torchhub_repo){0};
@@ -178,7 +178,7 @@ static ptm_rc consider(struct search *search, const char *folder, struct ptm_err
     if (copy.repo.by_torch) {
         if (ptmi_repo_ref_check(search->spec, ref, &why) < 0) return PTM_OK;
         PTM_TRY(name_copy(search->hub, search->spec, ref, &copy.repo, err));
-    } else if (!is_whose(search->hub, search->spec, &copy.repo) ||
+    } else if (!ptmi_cache_is_of(search->hub, search->spec, &copy.repo) ||
                !is_in_place(search->spec, &copy.repo, folder)) {
         return PTM_OK;
     }

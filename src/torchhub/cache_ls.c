@@ -57,10 +57,7 @@ static bool is_copy_of(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
     const struct ptm_torchhub_repo *repo = &item->copy.repo;
     if (item->kind != PTM_CACHED_REPO) return false;
     if (repo->by_torch || item->damage) return is_torchs_copy(hub, spec, item);
-    return ptmi_str_eq_nocase(repo->host, hub->host) &&
-           ptmi_str_eq_nocase(repo->owner, spec->owner) &&
-           ptmi_str_eq_nocase(repo->name, spec->name) &&
-           (!spec->ref || ptmi_str_eq(spec->ref, repo->ref));
+    return ptmi_cache_is_of(hub, spec, repo) && (!spec->ref || ptmi_str_eq(spec->ref, repo->ref));
 }
 
 static ptm_rc remove_copies(ptm_torchhub *hub, const char *text, const struct ptmi_hub_items *items,

@@ -171,7 +171,7 @@ static ptm_rc follow(struct ptmi_check *check, size_t i, TSNode node, ptmi_py_ki
 
 ptm_rc ptmi_check_files(struct ptmi_check *check, struct ptm_err *err)
 {
-    PTM_TRY(add_file(check, "hubconf.py", err));
+    PTM_TRY(add_file(check, PTMI_HUBCONF, err));
     for (size_t i = 0; i < check->n_files; i++) {
         if (ptm_ctx_canceled(check->hub->ctx))
             return ptm_err_set(err, PTM_ECANCELED, "%s: interrupted", check->dir);

@@ -12,8 +12,6 @@
 #include "../base/path.h"
 #include "../base/str.h"
 
-#define HUBCONF "hubconf.py"
-
 /* ---- dependencies ---- */
 
 /* Where the name on PyPI and the name to import differ. */
@@ -50,7 +48,8 @@ static const struct renamed {
 static ptm_rc check_dependency(struct ptmi_check *check, const char *name, int line,
                                struct ptm_err *err)
 {
-    const struct ptm_torchhub_advice *where = PTMI_ADVICE(ERROR, "dependency-name", HUBCONF, line);
+    const struct ptm_torchhub_advice *where =
+        PTMI_ADVICE(ERROR, "dependency-name", PTMI_HUBCONF, line);
     for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
         if (ptmi_str_eq_nocase(name, renamed[i].pypi))
             return ptmi_advise(check, where, err,
@@ -97,7 +96,7 @@ ptm_rc ptmi_check_dependencies(struct ptmi_check *check, struct ptm_err *err)
     for (const char *name; (name = ptm_hubconf_dependency(check->hubconf, i, NULL)); i++)
         PTM_TRY(check_dependency(check, name, line, err));
     if (i > 0 || line > 0) return PTM_OK;
-    return ptmi_advise(check, PTMI_ADVICE(WARNING, "no-dependencies", HUBCONF, 0), err,
+    return ptmi_advise(check, PTMI_ADVICE(WARNING, "no-dependencies", PTMI_HUBCONF, 0), err,
                        "there is no list of dependencies, so users meet ModuleNotFoundError one by "
                        "one; write dependencies = [\"torch\", ..]");
 }
@@ -174,7 +173,7 @@ static ptm_rc check_module(struct ptmi_check *check, const char *entry, size_t l
 
 static int is_visible(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && strcmp(entry->d_name, HUBCONF) != 0;
+    return entry->d_name[0] != '.' && strcmp(entry->d_name, PTMI_HUBCONF) != 0;
 }
 
 /* Bytes of the module's name that an entry of the repository's folder stands for; 0: none. */

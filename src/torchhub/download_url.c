@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/adopt.h"
 #include "../base/hash.h"
 #include "../base/log.h"
 #include "../base/path.h"
@@ -33,8 +34,6 @@ struct job {
     struct stat before; /* of dst, when we came; zero when it was not there */
     char sha256[65];
 };
-
-PTM_DEFINE_CLEANUP(lock_removep, ptmi_lock *, ptmi_lock_remove)
 
 static void job_clear(struct job *job)
 {
@@ -84,7 +83,7 @@ static ptm_rc set_up(struct job *job, const char *dst,
                      const struct ptm_torchhub_download_opts *opts, struct ptm_err *err)
 {
     job->opts = (struct ptm_torchhub_download_opts)PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
-    if (opts) memcpy(&job->opts, opts, opts->size < sizeof *opts ? opts->size : sizeof *opts);
+    ptmi_adopt(&job->opts, sizeof job->opts, opts);
     if (!*dst) return ptm_err_set(err, PTM_EINVAL, "%s: no file name to keep it under", job->url);
     if (!ptmi_str_starts_nocase(job->url, "http://") &&
         !ptmi_str_starts_nocase(job->url, "https://") && !ptmi_str_starts(job->url, "file://"))
@@ -214,10 +213,10 @@ static ptm_rc receive(struct job *job, int64_t *out_fetched, struct ptm_err *err
     return ptm_net_fetch(net, &download, job->sha256, out_fetched, err);
 }
 
-static void drop_part(const struct job *job)
+void ptmi_drop_part(const char *part_path)
 {
-    PTM_AUTO(ptmi_freep) char *meta = ptmi_str_printf("%s.meta", job->part);
-    (void)unlink(job->part);
+    PTM_AUTO(ptmi_freep) char *meta = ptmi_str_printf("%s.meta", part_path);
+    (void)unlink(part_path);
     if (meta) (void)unlink(meta);
 }
 
@@ -236,12 +235,12 @@ static ptm_rc fill_part(struct job *job, struct ptm_err *err)
         struct stat st;
         int64_t came = 0;
         ptm_rc rc = remote ? receive(job, &came, err) : copy_file(job, &came, err);
-        if (rc < 0 && !remote) drop_part(job);
+        if (rc < 0 && !remote) ptmi_drop_part(job->part);
         PTM_TRY(rc);
         if (is_wanted(job, job->sha256)) return PTM_OK;
         /* What an earlier call left may be the wrong bytes: one download from zero tells. */
         bool resumed = stat(job->part, &st) == 0 && came < st.st_size;
-        drop_part(job);
+        ptmi_drop_part(job->part);
         if (!resumed || again) return wrong_hash(job, err);
         ptmi_log(job->hub->ctx, PTM_LOG_WARN, "torchhub",
                  "%s: the resumed file has another hash than expected; fetching it from the start",
@@ -259,7 +258,7 @@ static ptm_rc publish(const struct job *job, struct ptm_err *err)
 
 static ptm_rc fetch_locked(struct job *job, struct ptm_err *err)
 {
-    PTM_AUTO(lock_removep) ptmi_lock *lock = NULL;
+    PTM_AUTO(ptmi_lock_removep) ptmi_lock *lock = NULL;
     bool done = false;
     PTM_TRY(ptmi_lock_take(job->hub->ctx, job->lock_path, &lock, err));
     PTM_TRY(look_there(job, &done, err));
@@ -269,7 +268,7 @@ static ptm_rc fetch_locked(struct job *job, struct ptm_err *err)
     PTM_TRY(fill_part(job, err));
     ptm_rc rc = look_into(job, job->part, false, err);
     if (rc == PTM_OK) return publish(job, err);
-    drop_part(job);
+    ptmi_drop_part(job->part);
     return rc;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/adopt.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/path.h"
@@ -174,7 +175,7 @@ static ptm_rc describe(const struct fetching *f, struct ptm_torchhub_repo *out, 
     return all && (out->commit || !ref->commit[0]) ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "copy");
 }
 
-/* Another name for what is below tmp, gone with it. */
+/* The folder a copy is made in, below .ptm/tmp: what is still there when the call ends goes. */
 struct workshop {
     ptm_torchhub *hub;
     char *dir;
@@ -337,7 +338,7 @@ ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
 {
     PTM_AUTO(fetching_clear) struct fetching f = {.hub = hub};
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo got = {0};
-    if (opts) memcpy(&f.opts, opts, opts->size < sizeof f.opts ? opts->size : sizeof f.opts);
+    ptmi_adopt(&f.opts, sizeof f.opts, opts);
     PTM_TRY(ptmi_repo_spec_parse(repo, &f.spec, err));
     PTM_TRY(run(&f, &got, err));
     if (f.opts.force_reload && f.opts.fresh_weights) PTM_TRY(refresh_weights(hub, got.dir, err));

@@ -166,14 +166,6 @@ static ptm_rc unpack(struct archive_job *job, struct ptm_err *err)
     return check_commit(job, got.commit, err);
 }
 
-/* An archive that was looked at is worth nothing any more, good or bad. */
-static void drop_zip(const struct archive_job *job)
-{
-    PTM_AUTO(ptmi_freep) char *meta = ptmi_str_printf("%s.meta", job->zip);
-    (void)unlink(job->zip);
-    if (meta) (void)unlink(meta);
-}
-
 static ptm_rc drop_lookalike(const char *dest, const char *name, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dest, name);
@@ -208,7 +200,8 @@ static ptm_rc run(struct archive_job *job, struct ptm_err *err)
     PTM_TRY(make_names(job, err));
     PTM_TRY(fetch_with_progress(job, err));
     ptm_rc rc = unpack(job, err);
-    if (rc != PTM_ECANCELED) drop_zip(job);
+    /* An archive that was looked at is worth nothing any more, good or bad. */
+    if (rc != PTM_ECANCELED) ptmi_drop_part(job->zip);
     if (rc < 0) return rc;
     PTM_TRY(ptmi_archive_resolve_lfs(job->hub, job->repo, &job->files, job->dest, job->lfs, err));
     PTM_TRY(write_side(job, err));

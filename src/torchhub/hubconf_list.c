@@ -1,34 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* hubconf_list.c - torch.hub.list and torch.hub.help: a repository from the cache or the network,
  * or a folder, and its hubconf.py. Nothing is run, so nobody is asked whether to trust it. */
+#include "torchhub_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/adopt.h"
 #include "../base/str.h"
 #include "../base/suggest.h"
-#include "torchhub_priv.h"
-
-static void clear_repo(struct ptm_torchhub_repo *repo)
-{
-    ptm_torchhub_repo_clear(repo);
-}
-
-static bool is_folder(const char *repo, bool local)
-{
-    return local || repo[0] == '.' || repo[0] == '/' || repo[0] == '~';
-}
 
 /* *out: where its files are, malloc'ed. */
 static ptm_rc folder_of(ptm_torchhub *hub, const char *repo, bool local,
                         const struct ptm_torchhub_fetch_opts *opts, char **out, struct ptm_err *err)
 {
     struct ptm_torchhub_fetch_opts quiet = PTM_TORCHHUB_FETCH_OPTS_INIT;
-    PTM_AUTO(clear_repo) struct ptm_torchhub_repo fetched = {0};
-    if (is_folder(repo, local)) {
+    PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo fetched = {0};
+    if (ptmi_repo_is_folder(repo, local)) {
         *out = ptmi_expand_home(repo);
         return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", repo);
     }
-    if (opts) quiet = *opts;
+    ptmi_adopt(&quiet, sizeof quiet, opts);
     quiet.trust = PTM_TRUST_SKIP;
     PTM_TRY(ptm_torchhub_fetch(hub, repo, &quiet, &fetched, err));
     *out = ptm_steal(&fetched.dir);

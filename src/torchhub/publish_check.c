@@ -15,7 +15,6 @@
 
 /* Texts of advice, and of the sources that they name. */
 #define MEMORY_MAX (64u << 20)
-#define HUBCONF "hubconf.py"
 /* Nobody reads more. */
 #define ADVICE_MAX 1000
 
@@ -73,7 +72,7 @@ static ptm_rc check_entry(struct ptmi_check *check, const struct ptm_hub_entry *
             "names are made here that nobody can see without running the file: %s; write them out",
             entry->text ? entry->text : "");
     if (entry->certainty == PTM_CERTAIN_IMPORT)
-        return ptmi_advise(check, PTMI_ADVICE(NOTE, "entry-type", HUBCONF, entry->line), err,
+        return ptmi_advise(check, PTMI_ADVICE(NOTE, "entry-type", PTMI_HUBCONF, entry->line), err,
                            "%s is imported (%s) and, when it can be called, listed as an entry "
                            "point; import it \"as _%s\", or in the functions that need it",
                            entry->name, entry->text ? entry->text : "", entry->name);
@@ -86,7 +85,7 @@ static ptm_rc check_entries(struct ptmi_check *check, struct ptm_err *err)
     for (const struct ptm_hub_entry *entry; (entry = ptm_hubconf_entry(check->hubconf, i)); i++)
         PTM_TRY(check_entry(check, entry, err));
     if (i > 0) return PTM_OK;
-    return ptmi_advise(check, PTMI_ADVICE(ERROR, "no-entries", HUBCONF, 0), err,
+    return ptmi_advise(check, PTMI_ADVICE(ERROR, "no-entries", PTMI_HUBCONF, 0), err,
                        "there is no entry point: define a function whose name does not begin with "
                        "\"_\"");
 }
@@ -126,7 +125,7 @@ static ptm_rc check_syntax(struct ptmi_check *check, struct ptm_err *err)
 {
     int line = ptm_hubconf_damage(check->hubconf);
     if (line == 0) return PTM_OK;
-    return ptmi_advise(check, PTMI_ADVICE(ERROR, "syntax", HUBCONF, line), err,
+    return ptmi_advise(check, PTMI_ADVICE(ERROR, "syntax", PTMI_HUBCONF, line), err,
                        "this is not Python: nothing of the repository can be loaded");
 }
 
@@ -158,7 +157,7 @@ ptm_rc ptm_torchhub_check(ptm_torchhub *hub, const char *dir, bool online,
     if (!ptmi_fs_exists(dir)) return ptm_err_set(err, PTM_ENOENT, "%s: no such folder", dir);
     ptm_rc rc = ptm_hubconf_open(dir, &check.hubconf, &why);
     if (rc == PTM_ENOENT)
-        return ptmi_advise(&check, PTMI_ADVICE(ERROR, "no-hubconf", HUBCONF, 0), err,
+        return ptmi_advise(&check, PTMI_ADVICE(ERROR, "no-hubconf", PTMI_HUBCONF, 0), err,
                            "there is no hubconf.py in %s; `ptm torch init %s` writes one", dir,
                            dir);
     if (rc == PTM_OK) return check_all(&check, err);

@@ -68,7 +68,7 @@ ptm_rc ptm_torchhub_init(const char *dir, struct ptm_err *err)
 {
     struct ptm_err why = {0};
     ptmi_whole *whole = NULL;
-    PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, "hubconf.py");
+    PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, PTMI_HUBCONF);
     PTM_AUTO(ptmi_freep) char *name = name_of(dir);
     PTM_AUTO(ptmi_freep) char *text = name ? ptmi_str_printf(starter, name) : NULL;
     if (!path || !text) return ptm_err_set(err, PTM_ENOMEM, "out of memory");

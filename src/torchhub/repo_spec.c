@@ -152,6 +152,11 @@ char *ptmi_repo_spec_trust_name(const struct ptmi_repo_spec *spec)
     return ptmi_str_printf("%s_%s", spec->owner, spec->name);
 }
 
+bool ptmi_repo_is_folder(const char *text, bool local)
+{
+    return local || text[0] == '.' || text[0] == '/' || text[0] == '~';
+}
+
 char *ptmi_repo_spec_url(const struct ptmi_repo_spec *spec)
 {
     return ptmi_str_printf("https://github.com/%s/%s", spec->owner, spec->name);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/adopt.h"
 #include "../base/clock.h"
 #include "../base/limits.h"
 #include "../base/log.h"
@@ -37,7 +38,7 @@ struct ptm_torchhub_load_opts ptmi_run_adopt(const struct ptm_torchhub_load_opts
     static const struct ptm_torchhub_fetch_opts check = {.size = sizeof check,
                                                          .trust = PTM_TRUST_CHECK};
     struct ptm_torchhub_load_opts own = PTM_TORCHHUB_LOAD_OPTS_INIT;
-    if (opts) memcpy(&own, opts, opts->size < sizeof own ? opts->size : sizeof own);
+    ptmi_adopt(&own, sizeof own, opts);
     if (!own.fetch) own.fetch = &check;
     return own;
 }
@@ -79,8 +80,7 @@ static ptm_rc find_folder(struct ptmi_run *run, struct ptm_err *err)
 static ptm_rc fetch_trusted(struct ptmi_run *run, struct ptm_err *err)
 {
     struct ptm_torchhub_fetch_opts opts = PTM_TORCHHUB_FETCH_OPTS_INIT;
-    const struct ptm_torchhub_fetch_opts *given = run->opts->fetch;
-    memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    ptmi_adopt(&opts, sizeof opts, run->opts->fetch);
     if (opts.trust == PTM_TRUST_SKIP) opts.trust = PTM_TRUST_CHECK;
     PTM_TRY(ptm_torchhub_fetch(run->hub, run->label, &opts, &run->repo, err));
     char *real = realpath(run->repo.dir, NULL);
@@ -92,9 +92,9 @@ static ptm_rc fetch_trusted(struct ptmi_run *run, struct ptm_err *err)
 
 static ptm_rc find_repo(struct ptmi_run *run, struct ptm_err *err)
 {
-    bool folder = run->opts->local || (run->label[0] && strchr("./~", run->label[0]));
+    bool folder = ptmi_repo_is_folder(run->label, run->opts->local);
     PTM_TRY(folder ? find_folder(run, err) : fetch_trusted(run, err));
-    PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(run->repo.dir, "hubconf.py");
+    PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(run->repo.dir, PTMI_HUBCONF);
     if (!hubconf) return ptm_err_set(err, PTM_ENOMEM, "%s", run->label);
     if (ptmi_fs_exists(hubconf)) return PTM_OK;
     return ptm_err_set(err, PTM_ENOENT, "%s: has no hubconf.py, which lists entry points",
@@ -133,12 +133,10 @@ static ptm_rc write_file(const struct ptmi_run *run, const char *name, const voi
                          struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(run->dir, name);
-    PTM_AUTO(ptmi_closep) int fd = -1;
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", name);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, data, len) != (ssize_t)len)
-        return ptm_err_sys(err, errno ? errno : ENOSPC, "%s: cannot write", path);
-    return PTM_OK;
+    PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int why = fd < 0 ? errno : ptmi_fs_write_all(fd, data, len);
+    return why ? ptm_err_sys(err, why, "%s: cannot write", path) : PTM_OK;
 }
 
 static ptm_rc make_dir(struct ptmi_run *run, char **answers, struct ptm_err *err)

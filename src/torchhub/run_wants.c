@@ -105,14 +105,9 @@ static bool is_inside(const char *host)
     return false;
 }
 
-static void url_clear(struct ptmi_url *url)
-{
-    ptmi_url_clear(url);
-}
-
 const char *ptmi_wants_refuse(const char *url)
 {
-    PTM_AUTO(url_clear) struct ptmi_url parts = {0};
+    PTM_AUTO(ptmi_url_clear) struct ptmi_url parts = {0};
     if (!ptmi_str_starts_nocase(url, "http://") && !ptmi_str_starts_nocase(url, "https://"))
         return "only http and https are fetched";
     if (ptmi_url_parse(url, &parts, NULL) < 0) return "not a URL";

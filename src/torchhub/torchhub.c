@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/adopt.h"
 #include "../base/path.h"
 #include "../base/str.h"
 
@@ -46,11 +47,13 @@ static ptm_rc copy_rewrites(struct ptm_net_opts *opts, const char *const *from, 
     return PTM_OK;
 }
 
-/* *out can be cleared in every case. */
+/* from may be NULL: defaults. *out can be cleared in every case. */
 static ptm_rc copy_net_opts(const struct ptm_net_opts *from, struct ptm_net_opts *out,
                             struct ptm_err *err)
 {
-    *out = *from;
+    struct ptm_net_opts own = PTM_NET_OPTS_INIT;
+    ptmi_adopt(&own, sizeof own, from);
+    *out = own;
     out->rewrites = NULL;
     out->n_rewrites = 0;
     bool all = copy_text(&out->user_agent);
@@ -58,18 +61,19 @@ static ptm_rc copy_net_opts(const struct ptm_net_opts *from, struct ptm_net_opts
     all = copy_text(&out->hf_token) && all;
     all = copy_text(&out->github_token) && all;
     if (!all) return ptm_err_set(err, PTM_ENOMEM, "options of the network");
-    return copy_rewrites(out, from->rewrites, from->n_rewrites, err);
+    return copy_rewrites(out, own.rewrites, own.n_rewrites, err);
 }
 
 static ptm_rc set_up(ptm_torchhub *hub, const struct ptm_torchhub_opts *opts, struct ptm_err *err)
 {
-    static const struct ptm_net_opts defaults = PTM_NET_OPTS_INIT;
-    PTM_TRY(copy_net_opts(opts && opts->net ? opts->net : &defaults, &hub->net_opts, err));
+    struct ptm_torchhub_opts own = PTM_TORCHHUB_OPTS_INIT;
+    ptmi_adopt(&own, sizeof own, opts);
+    PTM_TRY(copy_net_opts(own.net, &hub->net_opts, err));
     for (size_t i = 0; i < hub->net_opts.n_rewrites; i++)
         PTM_TRY(ptmi_rewrite_add(&hub->rewrites, hub->net_opts.rewrites[i], err));
-    hub->host = strdup(opts && opts->host ? opts->host : "github.com");
+    hub->host = strdup(own.host ? own.host : "github.com");
     if (!hub->host) return ptm_err_set(err, PTM_ENOMEM, "host");
-    return opts && opts->dir ? ptm_torchhub_set_dir(hub, opts->dir, err) : PTM_OK;
+    return own.dir ? ptm_torchhub_set_dir(hub, own.dir, err) : PTM_OK;
 }
 
 ptm_rc ptm_torchhub_open(ptm_ctx *ctx, const struct ptm_torchhub_opts *opts, ptm_torchhub **out,

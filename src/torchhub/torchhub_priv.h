@@ -13,6 +13,8 @@
 #include "../git/git.h"
 #include "weights_name.h"
 
+#define PTMI_HUBCONF "hubconf.py" /* makes a folder a repository of torch.hub */
+
 /* --- torchhub.c: the handle --- */
 
 struct ptm_torchhub {
@@ -55,6 +57,8 @@ PTM_MUST_USE ptm_rc ptmi_repo_ref_check(const struct ptmi_repo_spec *spec, const
  * when out of memory. */
 char *ptmi_repo_spec_folder(const struct ptmi_repo_spec *spec, const char *ref);
 char *ptmi_repo_spec_trust_name(const struct ptmi_repo_spec *spec);
+/* Is text a folder rather than "owner/name": by local, or because it begins as no owner does? */
+bool ptmi_repo_is_folder(const char *text, bool local);
 /* "https://github.com/owner/name"; malloc'ed. */
 char *ptmi_repo_spec_url(const struct ptmi_repo_spec *spec);
 
@@ -97,6 +101,9 @@ static inline void ptmi_cached_copy_clear(struct ptmi_cached_copy *copy)
  * side file is damaged. */
 PTM_MUST_USE ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out,
                                     struct ptm_err *err);
+/* Is repo, which has a side file, a copy of spec's repository on the hub's host? Of any ref. */
+bool ptmi_cache_is_of(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
+                      const struct ptm_torchhub_repo *repo);
 /* HUB_DIR/folder; malloc'ed. */
 char *ptmi_cache_path(ptm_torchhub *hub, const char *folder);
 /* Can "owner_name_ref" (ref NULL: "owner_name") be split in another way? And one of them, for
@@ -215,6 +222,8 @@ PTM_MUST_USE ptm_rc ptmi_archive_resolve_lfs(ptm_torchhub *hub,
 
 /* HUB_DIR/checkpoints; malloc'ed. */
 char *ptmi_checkpoints_dir(ptm_torchhub *hub);
+/* Removes what ptm_net_fetch() left at part_path, and its notes beside it. */
+void ptmi_drop_part(const char *part_path);
 /* What a file that should be a checkpoint is instead: "an HTML page", "a Git LFS pointer", .. by
  * its first bytes; NULL: nothing that is known not to be one. Static. */
 const char *ptmi_not_checkpoint(const void *head, size_t len);

@@ -157,10 +157,9 @@ static ptm_rc append_line(const char *path, const char *text, const char *line, 
     if (!added) return ptm_err_set(err, PTM_ENOMEM, "%s", path);
     PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", path);
-    size_t len = strlen(added);
-    if (write(fd, added, len) != (ssize_t)len)
-        return ptm_err_sys(err, errno ? errno : ENOSPC, "%s: cannot write", path);
-    return fsync(fd) == 0 ? PTM_OK : ptm_err_sys(err, errno, "%s: cannot write", path);
+    int why = ptmi_fs_write_all(fd, added, strlen(added));
+    if (!why && fsync(fd) != 0) why = errno;
+    return why ? ptm_err_sys(err, why, "%s: cannot write", path) : PTM_OK;
 }
 
 /* Ours first: a line in torch's list alone would be asked about again. */
@@ -209,9 +208,8 @@ static ptm_rc carry_over(int old_fd, size_t from, const char *path, struct ptm_e
     late[got] = '\0';
     PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", path);
-    if (write(fd, late, (size_t)got) != got)
-        return ptm_err_sys(err, errno, "%s: cannot write", path);
-    return PTM_OK;
+    int why = ptmi_fs_write_all(fd, late, (size_t)got);
+    return why ? ptm_err_sys(err, why, "%s: cannot write", path) : PTM_OK;
 }
 
 static ptm_rc drop_line(const char *path, const char *line, bool *dropped, struct ptm_err *err)

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "../base/adopt.h"
 #include "../base/log.h"
 #include "../base/path.h"
 #include "../base/str.h"
@@ -102,22 +103,16 @@ static void tell_unchecked(ptm_torchhub *hub, const char *name)
              name, DIGITS_MIN);
 }
 
-static struct ptm_torchhub_weights_opts adopt(const struct ptm_torchhub_weights_opts *opts)
-{
-    struct ptm_torchhub_weights_opts own = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
-    if (opts) memcpy(&own, opts, opts->size < sizeof own ? opts->size : sizeof own);
-    return own;
-}
-
 ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
                             const struct ptm_torchhub_weights_opts *opts, char **out_path,
                             bool *out_hash_checked, struct ptm_err *err)
 {
-    struct ptm_torchhub_weights_opts own = adopt(opts);
+    struct ptm_torchhub_weights_opts own = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
     struct ptm_torchhub_download_opts how = PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
     PTM_AUTO(ptmi_freep) char *name = NULL;
     PTM_AUTO(ptmi_freep) char *path = NULL;
     char prefix[65];
+    ptmi_adopt(&own, sizeof own, opts);
     PTM_TRY(place(hub, url, &own, &name, &path, err));
     bool checked = own.check_hash && ptm_torchhub_hash_prefix(name, prefix);
     if (own.check_hash && !checked) tell_unchecked(hub, name);
