@@ -2,8 +2,9 @@
 /*
  * progress.c - takes events and messages in, draws on the terminal. One lock guards the state and
  * every write to standard error, so that messages and bars never mix; a thread of the display
- * redraws at most ten times a second. The terminal's size is asked at every drawing, which makes a
- * handler for SIGWINCH superfluous.
+ * redraws at most ten times a second. It starts with the first task: what only prints a few lines
+ * is over before there is anything to show. The terminal's size is asked at every drawing, which
+ * makes a handler for SIGWINCH superfluous.
  */
 #include "progress.h"
 
@@ -39,7 +40,8 @@
 struct ptmi_progress {
     int fd;
     bool bars, colors;
-    bool threaded;
+    bool wanted;          /* --progress is not none */
+    atomic_bool threaded; /* the display runs */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t thread;
@@ -50,7 +52,7 @@ struct ptmi_progress {
     int paused;
     bool ending;
     atomic_int signaled; /* level of the interrupt to be told */
-    int told;
+    atomic_int told;
 };
 
 static void write_all(int fd, const char *text, size_t len)
@@ -131,8 +133,8 @@ static const char *signal_text(int level)
 static void tell_signal(struct ptmi_progress *progress)
 {
     int level = atomic_load(&progress->signaled);
-    if (level <= progress->told) return;
-    progress->told = level;
+    if (level <= atomic_load(&progress->told)) return;
+    atomic_store(&progress->told, level);
     erase_bars(progress);
     write_text(progress->fd, signal_text(level));
 }
@@ -188,20 +190,12 @@ ptm_rc ptmi_progress_new(int fd, ptmi_progress_mode mode, bool colors, struct pt
     if (mode == PTMI_PROGRESS_AUTO) mode = can_draw(fd) ? PTMI_PROGRESS_BAR : PTMI_PROGRESS_PLAIN;
     progress->fd = fd;
     progress->bars = mode == PTMI_PROGRESS_BAR;
+    progress->wanted = mode != PTMI_PROGRESS_NONE;
     progress->colors = colors;
     progress->text = (struct ptmi_buf)PTMI_BUF(TEXT_MAX);
     progress->last = (struct ptmi_buf)PTMI_BUF(TEXT_MAX);
     progress->state.rate = -1;
-    progress->state.rate_ms = ptmi_clock_ms();
     init_sync(progress);
-    if (mode != PTMI_PROGRESS_NONE) {
-        int rc = pthread_create(&progress->thread, NULL, display, progress);
-        progress->threaded = rc == 0;
-        if (rc != 0) {
-            ptmi_progress_free(progress);
-            return ptm_err_sys(err, rc, "progress display");
-        }
-    }
     *out = progress;
     return PTM_OK;
 }
@@ -225,6 +219,15 @@ void ptmi_progress_free(struct ptmi_progress *progress)
     ptmi_buf_clear(&progress->last);
     free(progress->state.tasks);
     free(progress);
+}
+
+/* Lock held. Without a thread there is no display, as if none were wanted: no task fails by that.
+ */
+static void start_display(struct ptmi_progress *progress)
+{
+    if (!progress->wanted || progress->threaded) return;
+    progress->state.rate_ms = ptmi_clock_ms();
+    progress->threaded = pthread_create(&progress->thread, NULL, display, progress) == 0;
 }
 
 static struct progress_task *find_task(struct progress_state *state, uint64_t id)
@@ -280,7 +283,10 @@ void ptmi_progress_event(void *arg, const struct ptm_event *event)
 {
     struct ptmi_progress *progress = arg;
     pthread_mutex_lock(&progress->lock);
-    if (event->kind == PTM_EVENT_BEGIN) begin_task(&progress->state, event);
+    if (event->kind == PTM_EVENT_BEGIN) {
+        begin_task(&progress->state, event);
+        start_display(progress);
+    }
     if (event->kind == PTM_EVENT_PROGRESS) move_task(&progress->state, event);
     if (event->kind == PTM_EVENT_END) end_task(&progress->state, event);
     pthread_mutex_unlock(&progress->lock);
@@ -341,8 +347,11 @@ void ptmi_progress_resume(struct ptmi_progress *progress)
 
 void ptmi_progress_signal(struct ptmi_progress *progress, int level)
 {
+    /* The display tells it within a tenth of a second. */
+    bool leave = progress->bars && atomic_load(&progress->threaded);
+    if (!leave) atomic_store(&progress->told, level);
     atomic_store(&progress->signaled, level);
-    if (progress->bars) return; /* the display tells it within a tenth of a second */
+    if (leave) return;
     int saved = errno;
     write_text(progress->fd, signal_text(level));
     errno = saved;

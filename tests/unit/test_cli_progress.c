@@ -231,21 +231,42 @@ static void test_cli_progress__messages_tear_no_bar(void **state)
     assert_non_null(strstr(reader.text, "model.bin")); /* they were there */
 }
 
-static void test_cli_progress__signal_is_told(void **state)
+static size_t times_in(const char *text, const char *part)
 {
-    (void)state;
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) n++;
+    return n;
+}
+
+/* Before the first task no display runs that could tell it, bars or not. */
+static void signal_is_told(ptmi_progress_mode mode, bool with_task)
+{
     int ends[2];
-    char text[512] = "";
+    char text[1024] = "";
+    size_t len = 0;
+    ssize_t n = 0;
     struct ptmi_progress *progress = NULL;
     assert_int_equal(pipe(ends), 0);
-    assert_int_equal(ptmi_progress_new(ends[1], PTMI_PROGRESS_NONE, false, &progress, NULL),
-                     PTM_OK);
+    assert_int_equal(ptmi_progress_new(ends[1], mode, false, &progress, NULL), PTM_OK);
+    if (with_task) event(progress, PTM_EVENT_BEGIN, PTM_TASK_STEP, 1, "clone", 0, 10);
     ptmi_progress_signal(progress, 1);
+    if (!with_task) len = (size_t)read(ends[0], text, sizeof text - 1); /* told at once */
+    if (with_task) event(progress, PTM_EVENT_END, PTM_TASK_STEP, 1, "clone", 10, 10);
     ptmi_progress_free(progress);
     close(ends[1]);
-    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    while ((n = read(ends[0], text + len, sizeof text - 1 - len)) > 0) len += (size_t)n;
     close(ends[0]);
-    assert_non_null(strstr(text, "Interrupt again to stop at once\n"));
+    assert_int_equal(times_in(text, "Interrupt again to stop at once\n"), 1);
+}
+
+static void test_cli_progress__signal_is_told_once(void **state)
+{
+    (void)state;
+    signal_is_told(PTMI_PROGRESS_NONE, false);
+    signal_is_told(PTMI_PROGRESS_PLAIN, false);
+    signal_is_told(PTMI_PROGRESS_BAR, false);
+    signal_is_told(PTMI_PROGRESS_PLAIN, true);
+    signal_is_told(PTMI_PROGRESS_BAR, true);
 }
 
 int main(void)
@@ -257,7 +278,7 @@ int main(void)
         cmocka_unit_test(test_cli_progress__ended_tasks_are_gone),
         cmocka_unit_test(test_cli_progress__names_from_outside_cannot_steer_the_terminal),
         cmocka_unit_test(test_cli_progress__messages_tear_no_bar),
-        cmocka_unit_test(test_cli_progress__signal_is_told),
+        cmocka_unit_test(test_cli_progress__signal_is_told_once),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);
