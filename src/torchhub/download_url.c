@@ -32,6 +32,7 @@ struct job {
     struct ptm_torchhub_download_opts opts;
     char want[65];      /* opts.hash_prefix in lower case, "" when unknown */
     struct stat before; /* of dst, when we came; zero when it was not there */
+    bool unwanted;      /* that file's hash was found to be another */
     char sha256[65];
 };
 
@@ -142,6 +143,7 @@ static ptm_rc check_there(struct job *job, bool *out_done, struct ptm_err *err)
     }
     PTM_TRY(hash_file(job->dst, job->sha256, err));
     *out_done = is_wanted(job, job->sha256);
+    job->unwanted = !*out_done;
     if (!*out_done)
         ptmi_log(job->hub->ctx, PTM_LOG_WARN, "torchhub",
                  "%s: its SHA-256 is %s, expected %s..; fetching it anew", job->dst, job->sha256,
@@ -164,7 +166,7 @@ static ptm_rc look_there(struct job *job, bool *out_done, struct ptm_err *err)
                            job->dst);
     if (!S_ISREG(now.st_mode))
         return ptm_err_set(err, PTM_EINVAL, "%s: is no regular file", job->dst);
-    if (job->opts.replace && same_file(&now, &job->before)) return PTM_OK;
+    if ((job->opts.replace || job->unwanted) && same_file(&now, &job->before)) return PTM_OK;
     return check_there(job, out_done, err);
 }
 
@@ -235,7 +237,8 @@ static ptm_rc fill_part(struct job *job, struct ptm_err *err)
         struct stat st;
         int64_t came = 0;
         ptm_rc rc = remote ? receive(job, &came, err) : copy_file(job, &came, err);
-        if (rc < 0 && !remote) ptmi_drop_part(job->part);
+        bool empty = rc < 0 && (stat(job->part, &st) || st.st_size == 0);
+        if (rc < 0 && (!remote || empty)) ptmi_drop_part(job->part); /* nothing to resume */
         PTM_TRY(rc);
         if (is_wanted(job, job->sha256)) return PTM_OK;
         /* What an earlier call left may be the wrong bytes: one download from zero tells. */

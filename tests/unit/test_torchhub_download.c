@@ -124,12 +124,24 @@ static void test_torchhub_download__fetches_a_wrong_file_anew(void **state)
     httpd_reset(&server);
     unit_write(hub_file(&c, "a.pth"), "wrong");
     expect(fetch_as("a.pth", OPTS(.hash_prefix = want), sum), PTM_OK, NULL);
-    assert_non_null(strstr(logged, "fetching it anew"));
+    const char *told = strstr(logged, "fetching it anew");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "fetching it anew")); /* looked at once, not again with the lock */
     assert_int_equal(httpd_count(&server), 1);
     expect(fetch_as("a.pth", OPTS(.hash_prefix = want), sum), PTM_OK, NULL);
     assert_string_equal(sum, want);
     assert_int_equal(httpd_count(&server), 1);
     free(want);
+    hub_end(&c);
+}
+
+static void test_torchhub_download__of_nothing_leaves_nothing(void **state)
+{
+    (void)state;
+    begin("/nowhere");
+    assert_true(fetch_as("a.pth", NULL, NULL) < 0);
+    assert_int_equal(c.err.http_status, 404);
+    expect_alone(NULL);
     hub_end(&c);
 }
 
@@ -294,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_download__checks_a_prefix_in_torchs_words),
         cmocka_unit_test(test_torchhub_download__keeps_what_is_there),
         cmocka_unit_test(test_torchhub_download__fetches_a_wrong_file_anew),
+        cmocka_unit_test(test_torchhub_download__of_nothing_leaves_nothing),
         cmocka_unit_test(test_torchhub_download__refuses_a_short_body),
         cmocka_unit_test(test_torchhub_download__resumes),
         cmocka_unit_test(test_torchhub_download__starts_over_when_the_part_was_wrong),
