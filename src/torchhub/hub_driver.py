@@ -542,12 +542,39 @@ def place_of(why, folder):
     return "%s:%s" % (os.path.relpath(inside[-1].filename, folder), inside[-1].lineno) if inside else None
 
 
+def is_ours(frame):
+    """Frames that tell an author nothing: of this file, and of Python's import system."""
+    return frame.filename == __file__ or frame.filename.startswith("<frozen importlib")
+
+
+def traceback_of(why):
+    """Without our own frames; the chain of exceptions stays. Its last line is told as the error, unless it is several lines long."""
+    told = traceback.TracebackException(type(why), why, why.__traceback__)
+    left = [told]
+    while left:
+        one = left.pop()
+        one.stack[:] = [frame for frame in one.stack if not is_ours(frame)]
+        left += filter(None, (one.__cause__, one.__context__))
+    if not told.stack and not told.__cause__ and not told.__context__ and not isinstance(why, SyntaxError):
+        return ""
+    parts = list(told.format())
+    if parts[-1].count("\n") < 2:
+        parts.pop()
+    return "".join(parts)
+
+
+def line_of(why):
+    """"ValueError: text", its lines in one."""
+    parts = traceback.format_exception_only(type(why), why)
+    text = parts[-1] if isinstance(why, SyntaxError) else parts[0]
+    return " ".join(text.split())
+
+
 def failure(why, job):
     if isinstance(why, Refused):
         return {"kind": why.kind, "error": str(why), **why.more}
-    traceback.print_exception(type(why), why, why.__traceback__)
-    text = "".join(traceback.format_exception_only(type(why), why)).strip().splitlines()
-    parts = [place_of(why, job["repo_dir"]), text[-1] if text else type(why).__name__, hint_of(why, job["sandboxed"])]
+    sys.stderr.write(traceback_of(why))
+    parts = [place_of(why, job["repo_dir"]), line_of(why), hint_of(why, job["sandboxed"])]
     return {"kind": "exception", "error": clean("; ".join(filter(None, [": ".join(filter(None, parts[:2])), parts[2]])), LINE_MAX)}
 
 

@@ -87,4 +87,5 @@ class Runner:
         said = self.run("load", repo or self.repo, entry, self.out, *args, expect=1, **kwargs).stderr
         assert sorted(self.folder.iterdir()) == before
         assert not list((self.hub / ".ptm/tmp").glob("*")) and not list((self.hub / ".ptm/locks").glob("run-*"))
+        self.said = said
         return said.splitlines()[-1]
