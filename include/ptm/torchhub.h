@@ -242,7 +242,7 @@ PTM_API int ptm_hubconf_damage(const ptm_hubconf *hubconf);
  * torch.hub.list and torch.hub.help, by parsing; so trust does not matter, whatever opts say (NULL:
  * all defaults). repo: "owner/name[:ref]", or a folder when it begins with ".", "/" or "~" or local
  * is set. list: as ptm_hubconf_open(), but without looking for the URLs, which takes longer. help:
- * *out is malloc'ed, NULL when the source has no docstring for it; PTM_ENOENT with a did-you-mean
+ * *out is malloc'ed, NULL when the source has no docstring for it; PTM_EINVAL with a did-you-mean
  * when there is no such entry point. Both: those of ptm_torchhub_fetch() and ptm_hubconf_open(),
  * too.
  */
@@ -361,8 +361,8 @@ struct ptm_torchhub_load_opts {
  * Runs an entry point in Python, in a sandbox (bubblewrap: no network, nothing writable but its own
  * folder), and leaves out_dir/model.safetensors, or one file a module, and out_dir/description.json
  * (docs/torch-hub.md). Weights it asks for are fetched by us and handed in. PTM_EUNSUPPORTED where
- * there is no sandbox, PTM_ENOENT where Python, torch or a dependency is missing, or there is no
- * such entry point.
+ * there is no sandbox, PTM_ENOENT where Python, torch or a dependency is missing, PTM_EINVAL when
+ * there is no such entry point.
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_load(ptm_torchhub *hub, const char *repo,
                                               const char *entry,

@@ -57,9 +57,9 @@ static ptm_rc no_such_entry(const ptm_hubconf *hubconf, const char *repo, const 
     const char *hint =
         dynamic ? "; its hubconf.py makes names that only running it would tell" : "";
     if (!suggest.best)
-        return ptm_err_set(err, PTM_ENOENT, "%s: Cannot find callable %s in hubconf%s", repo, entry,
+        return ptm_err_set(err, PTM_EINVAL, "%s: Cannot find callable %s in hubconf%s", repo, entry,
                            hint);
-    return ptm_err_set(err, PTM_ENOENT,
+    return ptm_err_set(err, PTM_EINVAL,
                        "%s: Cannot find callable %s in hubconf; did you mean %s?%s", repo, entry,
                        suggest.best, hint);
 }

@@ -361,7 +361,7 @@ static ptm_rc told_error(const struct ptmi_run *run, yyjson_val *root, struct pt
     if (ptmi_str_eq(kind, "entry")) {
         const char *best = nearest(ptmi_json_get(root, "names"), run->entry ? run->entry : "");
         ptmi_str_printable(near, sizeof near, best ? best : "");
-        return ptm_err_set(err, PTM_ENOENT, "%s: %s%s%s%s", run->label, said,
+        return ptm_err_set(err, PTM_EINVAL, "%s: %s%s%s%s", run->label, said,
                            best ? "; did you mean '" : "", near, best ? "'?" : "");
     }
     ptm_rc rc = ptmi_str_eq(kind, "argument") ? PTM_EINVAL

@@ -235,6 +235,27 @@ def test_an_exception_is_told_with_its_place(runner):
     assert runner.fails("entry") == f"malformed: {runner.repo}: entry: hubconf.py:2: ValueError: no such size"
 
 
+def test_a_traceback_shows_the_repositorys_frames_alone(runner):
+    runner.write("import helper\ndef entry():\n    helper.work()\ndef states():\n    raise RuntimeError('wrong:\\n\\tone')\ndef wants(x): pass\n"
+                 "def chained():\n    try:\n        {}['key']\n    except KeyError as why:\n        raise OSError('no such key') from why\n",
+                 helper="def work():\n    raise ValueError('no such size')\n")
+
+    def said(entry):
+        last = runner.fails(entry)
+        assert "driver.py" not in runner.said and "importlib" not in runner.said
+        return last
+    assert said("entry").endswith("entry: helper.py:2: ValueError: no such size")
+    assert "hubconf.py\", line 3, in entry" in runner.said and "helper.py\", line 2, in work" in runner.said
+    assert runner.said.count("no such size") == 2  # the line of source, and the error
+    assert said("states").endswith("RuntimeError: wrong: one") and "entry" not in said("states")
+    assert said("chained").endswith("OSError: no such key") and "KeyError: 'key'" in runner.said
+    assert said("wants").endswith("TypeError: wants() missing 1 required positional argument: 'x'") and "Traceback" not in runner.said
+    runner.write("raise ValueError('at import')\n")
+    assert said("entry").endswith("hubconf.py:1: ValueError: at import") and "line 1, in <module>" in runner.said
+    runner.write("def entry(:\n")
+    assert "SyntaxError: " in said("entry") and "def entry(:" in runner.said
+
+
 def test_other_ends(runner):
     runner.write("import ctypes, os, sys\ndef ends():\n    sys.exit(3)\ndef vanishes():\n    os._exit(0)\ndef crashes():\n    ctypes.string_at(0)\n"
                  "def network():\n    import urllib.request\n    urllib.request.urlopen('https://example.org/x', b'post')\n"
@@ -256,6 +277,7 @@ def test_what_is_missing_is_named(runner):
     assert "Missing dependencies: absent_two" in runner.fails("x")
     runner.write("def network(): pass\nVALUE = 1\ndef _hidden(): return 1\n")
     assert "Cannot find callable netwrok in hubconf; did you mean 'network'?" in runner.fails("netwrok")
+    assert runner.said.splitlines()[-1].startswith("invalid: ")  # the command's exit status 1, as of torch help
     assert "Cannot find callable VALUE in hubconf" in runner.fails("VALUE")
     assert runner.load("_hidden")["result"]["value"] == "1"
     (runner.repo / "hubconf.py").unlink()

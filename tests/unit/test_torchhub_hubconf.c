@@ -222,7 +222,7 @@ static void test_hubconf__help_and_list_read_folders(void **state)
     free(doc);
     assert_int_equal(ptm_torchhub_help(hub, tmp.path, true, "bare", NULL, &doc, &err), PTM_OK);
     assert_null(doc);
-    assert_int_equal(ptm_torchhub_help(hub, tmp.path, true, "resnt", NULL, &doc, &err), PTM_ENOENT);
+    assert_int_equal(ptm_torchhub_help(hub, tmp.path, true, "resnt", NULL, &doc, &err), PTM_EINVAL);
     assert_non_null(strstr(err.msg, "Cannot find callable resnt in hubconf; did you mean resnet?"));
     ptm_hubconf_close(hubconf);
     ptm_torchhub_close(hub);
