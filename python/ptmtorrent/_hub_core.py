@@ -54,7 +54,8 @@ def host() -> str:
 
 
 def _net_opts(offline: bool) -> tuple:
-    return net_opts([] if host() == "github.com" else [f"https://github.com/=https://{host()}/"], offline)
+    rules = [f"https://github.com/=https://{host()}/", f"https://api.github.com/=https://{host()}/api/v3/"]
+    return net_opts([] if host() == "github.com" else rules, offline)
 
 
 class Handle:
@@ -247,11 +248,12 @@ class _Progress:
             raise self.error
 
 
-def download(url: str, dst: str, hash_prefix: Optional[str], replace: bool, bar: Optional[Callable[[Optional[int]], Any]]) -> None:
-    """url to the file dst, which appears whole. bar(total) makes what shows the progress: a context manager with update(n)."""
+def download(url: str, dst: str, hash_prefix: Optional[str], weights: bool, bar: Optional[Callable[[Optional[int]], Any]]) -> None:
+    """url to the file dst, which appears whole. weights: a web page is none, and what is there already need not be fetched; else any
+    content will do, and replaces what is there. bar(total) makes what shows the progress: a context manager with update(n)."""
     use = handle()
     opts, err = ffi.new("struct ptm_torchhub_download_opts *"), new_err()
-    opts.size, opts.replace = ffi.sizeof("struct ptm_torchhub_download_opts"), replace
+    opts.size, opts.replace, opts.any_content = ffi.sizeof("struct ptm_torchhub_download_opts"), not weights, not weights
     prefix = ffi.new("char[]", hash_prefix.encode()) if hash_prefix else ffi.NULL
     opts.hash_prefix = prefix
     progress = _Progress(use, bar) if bar else None

@@ -31,7 +31,8 @@ const struct ptmi_topic ptmi_environment_topics[] = {
     {"GITHUB_TOKEN", "The token for GitHub."},
     {"GH_HOST",
      "torch: the host of a GitHub Enterprise server. Repositories are fetched from there: "
-     "the same as --rewrite https://github.com/=https://GH_HOST/."},
+     "the same as --rewrite https://github.com/=https://GH_HOST/ --rewrite "
+     "https://api.github.com/=https://GH_HOST/api/v3/."},
     {"TORCH_HOME", "torch: the hub folder is $TORCH_HOME/hub, unless --hub-dir says otherwise."},
     {"XDG_CACHE_HOME",
      "torch: without TORCH_HOME the hub folder is $XDG_CACHE_HOME/torch/hub, else "

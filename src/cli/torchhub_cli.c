@@ -21,50 +21,59 @@
 
 /* --- the hub folder --- */
 
-ptm_rc ptmi_torch_host(const char *text, const char **out_host, char **out_rule,
-                       struct ptm_err *err)
+ptm_rc ptmi_torch_host(const char *text, const char **out_host,
+                       char *out_rules[PTMI_TORCH_HOST_RULES], struct ptm_err *err)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789.-:";
     char shown[100];
     *out_host = NULL;
-    *out_rule = NULL;
+    out_rules[0] = out_rules[1] = NULL;
     if (!text || !*text || strcmp(text, "github.com") == 0) return PTM_OK;
     if (strlen(text) > 255 || text[strspn(text, allowed)] != '\0')
         return ptm_err_set(err, PTM_ECONFIG,
                            "$GH_HOST: '%s' is not the name of a host, as github.example.org",
                            ptmi_str_printable(shown, sizeof shown, text));
-    char *rule = ptmi_str_printf("https://github.com/=https://%s/", text);
-    if (!rule) return ptm_err_set(err, PTM_ENOMEM, "$GH_HOST");
+    PTM_AUTO(ptmi_freep) char *web = ptmi_str_printf("https://github.com/=https://%s/", text);
+    PTM_AUTO(ptmi_freep)
+    char *api = ptmi_str_printf("https://api.github.com/=https://%s/api/v3/", text);
+    if (!web || !api) return ptm_err_set(err, PTM_ENOMEM, "$GH_HOST");
     *out_host = text;
-    *out_rule = rule;
+    out_rules[0] = ptm_steal(&web);
+    out_rules[1] = ptm_steal(&api);
     return PTM_OK;
 }
 
 /* Of two rules for one FROM the later one holds: what the user wrote out is nearer than GH_HOST. */
-static const char **rule_first(const char *rule, const char *const *rules, size_t n)
+static const char **rules_first(char *const first[PTMI_TORCH_HOST_RULES], const char *const *rules,
+                                size_t n)
 {
-    const char **all = calloc(n + 1, sizeof *all);
+    const char **all = calloc(n + PTMI_TORCH_HOST_RULES, sizeof *all);
     if (!all) return NULL;
-    all[0] = rule;
-    for (size_t i = 0; i < n; i++) all[i + 1] = rules[i];
+    for (size_t i = 0; i < PTMI_TORCH_HOST_RULES; i++) all[i] = first[i];
+    for (size_t i = 0; i < n; i++) all[i + PTMI_TORCH_HOST_RULES] = rules[i];
     return all;
+}
+
+static void rules_clear(char *(*rules)[PTMI_TORCH_HOST_RULES])
+{
+    for (size_t i = 0; i < PTMI_TORCH_HOST_RULES; i++) free((*rules)[i]);
 }
 
 ptm_rc ptmi_torch_open(struct ptmi_cli *cli, struct ptmi_torch *out, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) const char **rewrites = NULL;
     PTM_AUTO(ptmi_freep) const char **with_host = NULL;
-    PTM_AUTO(ptmi_freep) char *rule = NULL;
+    PTM_AUTO(rules_clear) char *rules[PTMI_TORCH_HOST_RULES] = {NULL};
     struct ptm_net_opts net;
     struct ptm_torchhub_opts opts = PTM_TORCHHUB_OPTS_INIT;
-    PTM_TRY(ptmi_torch_host(getenv("GH_HOST"), &opts.host, &rule, err));
+    PTM_TRY(ptmi_torch_host(getenv("GH_HOST"), &opts.host, rules, err));
     PTM_TRY(ptmi_net_options(&cli->values, NULL, &net, &rewrites, err));
-    if (rule) {
-        with_host = rule_first(rule, net.rewrites, net.n_rewrites);
+    if (opts.host) {
+        with_host = rules_first(rules, net.rewrites, net.n_rewrites);
         if (!with_host) return ptm_err_set(err, PTM_ENOMEM, "$GH_HOST");
         net.rewrites = with_host;
-        net.n_rewrites++;
+        net.n_rewrites += PTMI_TORCH_HOST_RULES;
     }
     opts.dir = ptmi_values_text(&cli->values, PTMI_OPT_HUB_DIR, NULL);
     opts.net = &net;

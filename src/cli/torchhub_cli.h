@@ -22,13 +22,15 @@ PTM_MUST_USE ptm_rc ptmi_torch_open(struct ptmi_cli *cli, struct ptmi_torch *out
                                     struct ptm_err *err);
 void ptmi_torch_clear(struct ptmi_torch *torch);
 
+/* Of the web, which git and archives are fetched from, and of the API. */
+#define PTMI_TORCH_HOST_RULES 2
 /*
- * The rewriting rule and the host that $GH_HOST asks for; both NULL when text is NULL, empty or
- * github.com. *out_rule is malloc'ed, *out_host borrowed from text. PTM_ECONFIG when text is no
+ * The rewriting rules and the host that $GH_HOST asks for; all NULL when text is NULL, empty or
+ * github.com. Rules are malloc'ed, *out_host is borrowed from text. PTM_ECONFIG when text is no
  * name of a host.
  */
-PTM_MUST_USE ptm_rc ptmi_torch_host(const char *text, const char **out_host, char **out_rule,
-                                    struct ptm_err *err);
+PTM_MUST_USE ptm_rc ptmi_torch_host(const char *text, const char **out_host,
+                                    char *out_rules[PTMI_TORCH_HOST_RULES], struct ptm_err *err);
 
 /* Is the operand REPO|DIR a folder, by --source or by how it looks? */
 bool ptmi_torch_is_folder(const struct ptmi_cli *cli, const char *operand);

@@ -16,12 +16,14 @@
 static void test_cli_torch__gh_host_is_a_rewrite(void **state)
 {
     const char *host = "x";
-    PTM_AUTO(ptmi_freep) char *rule = NULL;
+    char *rules[PTMI_TORCH_HOST_RULES];
     struct ptm_err err = {0};
     (void)state;
-    assert_int_equal(ptmi_torch_host("git.example.org:8443", &host, &rule, &err), PTM_OK);
+    assert_int_equal(ptmi_torch_host("git.example.org:8443", &host, rules, &err), PTM_OK);
     assert_string_equal(host, "git.example.org:8443");
-    assert_string_equal(rule, "https://github.com/=https://git.example.org:8443/");
+    assert_string_equal(rules[0], "https://github.com/=https://git.example.org:8443/");
+    assert_string_equal(rules[1], "https://api.github.com/=https://git.example.org:8443/api/v3/");
+    for (size_t i = 0; i < PTMI_TORCH_HOST_RULES; i++) free(rules[i]);
 }
 
 static void test_cli_torch__github_itself_needs_no_rewrite(void **state)
@@ -30,10 +32,11 @@ static void test_cli_torch__github_itself_needs_no_rewrite(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         const char *host = "x";
-        char *rule = NULL;
-        assert_int_equal(ptmi_torch_host(none[i], &host, &rule, NULL), PTM_OK);
+        char *rules[PTMI_TORCH_HOST_RULES];
+        assert_int_equal(ptmi_torch_host(none[i], &host, rules, NULL), PTM_OK);
         assert_null(host);
-        assert_null(rule);
+        assert_null(rules[0]);
+        assert_null(rules[1]);
     }
 }
 
@@ -49,18 +52,18 @@ static void test_cli_torch__gh_host_is_a_host_and_nothing_else(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *host = NULL;
-        char *rule = NULL;
+        char *rules[PTMI_TORCH_HOST_RULES];
         struct ptm_err err = {0};
-        assert_int_equal(ptmi_torch_host(wrong[i], &host, &rule, &err), PTM_ECONFIG);
-        assert_null(rule);
+        assert_int_equal(ptmi_torch_host(wrong[i], &host, rules, &err), PTM_ECONFIG);
+        assert_null(rules[0]);
         assert_non_null(strstr(err.msg, "$GH_HOST"));
         assert_null(strchr(err.msg, '\033'));
     }
     memset(longest, 'a', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     const char *host = NULL;
-    char *rule = NULL;
-    assert_int_equal(ptmi_torch_host(longest, &host, &rule, NULL), PTM_ECONFIG);
+    char *rules[PTMI_TORCH_HOST_RULES];
+    assert_int_equal(ptmi_torch_host(longest, &host, rules, NULL), PTM_ECONFIG);
 }
 
 static void test_cli_torch__answers(void **state)
