@@ -440,22 +440,23 @@ def _download_otherwise(url: str, dst: str, hash_prefix: Optional[str]) -> None:
             os.remove(part)
 
 
-def _download(url: str, dst: str, hash_prefix: Optional[str], progress: bool, replace: bool) -> None:
+def _download(url: str, dst: str, hash_prefix: Optional[str], progress: bool, weights: bool) -> None:
     if urlparse(url).scheme in ("ftp", "data"):
-        if replace or not os.path.exists(dst):
+        if not weights or not os.path.exists(dst):
             _download_otherwise(url, dst, hash_prefix)
     else:
-        _hub_core.download(url, dst, hash_prefix, replace, _progress_bar(progress))
+        _hub_core.download(url, dst, hash_prefix, weights, _progress_bar(progress))
 
 
 def download_url_to_file(url: str, dst: Union[str, "os.PathLike[str]"], hash_prefix: Optional[str] = None, progress: bool = True) -> None:
     """Fetches a URL to the file dst, which appears whole, and replaces what is there.
 
     As torch.hub.download_url_to_file (https://pytorch.org/docs/stable/hub.html#torch.hub.download_url_to_file), and: an interrupted
-    download is gone on with by the next call, one that ends too early is an error, and a web page in place of a checkpoint is told.
+    download is gone on with by the next call, and one that ends too early is an error. Any content will do, as with torch:
+    load_state_dict_from_url() tells a web page in place of a checkpoint.
     hash_prefix: leading hex digits of the file's SHA-256; RuntimeError when it has others. progress: a bar on stderr.
     """
-    _download(url, os.path.expanduser(os.fspath(dst)), hash_prefix, progress, True)
+    _download(url, os.path.expanduser(os.fspath(dst)), hash_prefix, progress, False)
 
 
 def _is_legacy_zip_format(filename: Any) -> bool:
@@ -537,9 +538,9 @@ def load_state_dict_from_url(url: str, model_dir: Union[None, str, "os.PathLike[
     hash_prefix = _hash_prefix(filename, check_hash)
     if not os.path.exists(cached_file):
         print(f'Downloading: "{url}" to {cached_file}')
-        _download(url, cached_file, hash_prefix, progress, False)
+        _download(url, cached_file, hash_prefix, progress, True)
     elif hash_prefix:
-        _download(url, cached_file, hash_prefix, progress, False)
+        _download(url, cached_file, hash_prefix, progress, True)
     if _is_legacy_zip_format(cached_file):
         return _legacy_zip_load(cached_file, folder, map_location, weights_only)
     return _load_file(cached_file, map_location, weights_only)

@@ -781,6 +781,11 @@ def test_state_dict__of_a_web_page_is_named(online, github):  # noqa: F811
     assert not list((pathlib.Path(online.get_dir()) / "checkpoints").glob("net.pth*"))
 
 
+def test_download__takes_any_content(online, github, tmp_path):  # noqa: F811
+    online.download_url_to_file("https://files.example.org/page/net.pth", tmp_path / "net.pth", progress=False)
+    assert b"Sign in" in (tmp_path / "net.pth").read_bytes()
+
+
 def test_state_dict__is_numpy_without_torch(online, github, state, monkeypatch):  # noqa: F811
     numpy = pytest.importorskip("numpy")
     import importlib.util
