@@ -28,6 +28,7 @@ typedef enum lock_kind { LOCK_NONE = 0, LOCK_DESCRIPTION, LOCK_FLOCK } lock_kind
 struct ptmi_lock {
     int fd;
     lock_kind kind;
+    bool shared; /* the file has other names, too: nothing is written into it */
     char path[]; /* for the log */
 };
 
@@ -55,6 +56,7 @@ static void note_holder(ptm_ctx *ctx, const ptmi_lock *lock)
         ptmi_log(ctx, PTM_LOG_WARN, "base",
                  "%s: this file system has no locks; run only one ptm at a time on it", lock->path);
     char text[32];
+    if (lock->shared) return;
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* Only for a message: a full disk is no reason not to hold the lock. */
     if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)len, 0) != len) return;
@@ -78,26 +80,43 @@ static void tell_wait(ptm_ctx *ctx, const ptmi_lock *lock)
         ptmi_log(ctx, PTM_LOG_WARN, "base", "waiting for %s, held by another process", lock->path);
 }
 
-static ptm_rc open_lock(const char *path, ptmi_lock **out, struct ptm_err *err)
+/* Snapshots made of hard links (cp -al) share lock files: those lock as well, but what is written
+ * into one is in all of them, and a planted one may be any file of the user's. */
+static ptm_rc look_at(ptmi_lock *lock, struct ptm_err *err)
 {
-    size_t len = strlen(path) + 1;
-    PTM_AUTO(ptmi_freep) ptmi_lock *lock = calloc(1, sizeof *lock + len);
-    if (!lock) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", path);
-    memcpy(lock->path, path, len);
-    lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
-    if (lock->fd < 0) return ptm_err_sys(err, errno, "%s: cannot open the lock file", path);
-    *out = ptm_steal(&lock);
-    return PTM_OK;
+    struct stat st;
+    if (fstat(lock->fd, &st) != 0)
+        return ptm_err_sys(err, errno, "%s: cannot look at the lock file", lock->path);
+    lock->shared = st.st_nlink > 1;
+    if (S_ISREG(st.st_mode)) return PTM_OK;
+    return ptm_err_set(err, PTM_EUNSAFE, "%s: stands where a lock file should; remove it",
+                       lock->path);
 }
 
 PTM_DEFINE_CLEANUP(release_lock, ptmi_lock *, ptmi_lock_release)
+
+static ptm_rc open_lock(const char *path, ptmi_lock **out, struct ptm_err *err)
+{
+    size_t len = strlen(path) + 1;
+    PTM_AUTO(release_lock) ptmi_lock *lock = calloc(1, sizeof *lock + len);
+    if (!lock) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", path);
+    memcpy(lock->path, path, len);
+    lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (lock->fd < 0 && errno == ELOOP)
+        return ptm_err_set(err, PTM_EUNSAFE,
+                           "%s: a link stands where a lock file should; remove it", path);
+    if (lock->fd < 0) return ptm_err_sys(err, errno, "%s: cannot open the lock file", path);
+    PTM_TRY(look_at(lock, err));
+    *out = ptm_steal(&lock);
+    return PTM_OK;
+}
 
 /* A holder may have removed the file (ptmi_lock_remove) while we waited: then our lock is on a file
  * nobody else will find. */
 static bool still_names(const ptmi_lock *lock)
 {
     struct stat ours, named;
-    return fstat(lock->fd, &ours) == 0 && stat(lock->path, &named) == 0 &&
+    return fstat(lock->fd, &ours) == 0 && lstat(lock->path, &named) == 0 &&
            ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
@@ -150,11 +169,11 @@ void ptmi_lock_remove(ptmi_lock *lock)
 void ptmi_lock_release(ptmi_lock *lock)
 {
     if (!lock) return;
-    if (lock->kind != LOCK_NONE && ftruncate(lock->fd, 0) != 0)
+    if (lock->kind != LOCK_NONE && !lock->shared && ftruncate(lock->fd, 0) != 0)
         errno = 0; /* a stale number is harmless */
     /* Said aloud, since a child between fork and exec still shares the open file. */
     if (lock->kind == LOCK_DESCRIPTION) (void)ptmi_os_lock(lock->fd, false);
     if (lock->kind == LOCK_FLOCK) (void)flock(lock->fd, LOCK_UN);
-    close(lock->fd);
+    if (lock->fd >= 0) close(lock->fd);
     free(lock);
 }

@@ -192,6 +192,31 @@ static void test_base_lock__remove_leaves_no_file(void **state)
     assert_non_null(strstr(err.msg, "none/lock"));
 }
 
+/* A name that others can plant: what a link leads to is not emptied. */
+static void test_base_lock__planted_links_are_not_written_through(void **state)
+{
+    (void)state;
+    UNIT_TMP(tmp);
+    const char *precious = unit_path(tmp.path, "precious"), *path = unit_path(tmp.path, "lock");
+    struct ptm_err err = {0};
+    ptmi_lock *lock = NULL;
+    unit_write(precious, "all my notes");
+    assert_int_equal(symlink("precious", path), 0);
+    assert_int_equal(ptmi_lock_take(NULL, path, &lock, &err), PTM_EUNSAFE);
+    assert_non_null(strstr(err.msg, path));
+    assert_int_equal(ptmi_lock_try(NULL, path, &lock, &err), PTM_EUNSAFE);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(link(precious, path), 0);
+    ptmi_lock *second = NULL;
+    assert_int_equal(ptmi_lock_take(NULL, path, &lock, &err), PTM_OK);
+    assert_int_equal(ptmi_lock_try(NULL, path, &second, &err), PTM_EBUSY);
+    ptmi_lock_remove(lock);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ptmi_lock_try(NULL, path, &lock, &err), PTM_EUNSAFE);
+    PTM_AUTO(ptmi_freep) char *text = unit_read(precious);
+    assert_string_equal(text, "all my notes");
+}
+
 /* Where open-file-description locks are refused, flock() excludes just the same. */
 static int refuse_with;
 int __real_ptmi_os_lock(int fd, bool lock);
@@ -222,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_base_lock__take_ends_when_cancelled),
         cmocka_unit_test(test_base_lock__removing_never_lets_two_in),
         cmocka_unit_test(test_base_lock__remove_leaves_no_file),
+        cmocka_unit_test(test_base_lock__planted_links_are_not_written_through),
         cmocka_unit_test(test_base_lock__falls_back_to_flock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
