@@ -24,6 +24,8 @@
 
 #define LIST_MAX ((size_t)PTM_LIMIT_TEXT)
 #define HUB_HOST "github.com"
+/* Without waiting for a reader where somebody put a FIFO. */
+#define APPEND (O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 static const char *const trusted_owners[] = {"facebookresearch", "facebookincubator", "pytorch",
                                              "fairinternal"};
@@ -155,7 +157,7 @@ static ptm_rc append_line(const char *path, const char *text, const char *line, 
     PTM_AUTO(ptmi_freep)
     char *added = ptmi_str_printf("%s%s\n", have && text[have - 1] != '\n' ? "\n" : "", line);
     if (!added) return ptm_err_set(err, PTM_ENOMEM, "%s", path);
-    PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    PTM_AUTO(ptmi_closep) int fd = open(path, APPEND, 0666);
     if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", path);
     int why = ptmi_fs_write_all(fd, added, strlen(added));
     if (!why && fsync(fd) != 0) why = errno;
@@ -286,7 +288,7 @@ static void touch_list(ptm_torchhub *hub)
     const char *dir = ptm_torchhub_get_dir(hub);
     PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, "trusted_list");
     if (!path || ptmi_fs_mkdirs(dir, &ignored) < 0) return;
-    PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    PTM_AUTO(ptmi_closep) int fd = open(path, APPEND, 0666);
     if (fd < 0) ptmi_log(hub->ctx, PTM_LOG_DEBUG, "torchhub", "%s: cannot make", path);
 }
 

@@ -86,6 +86,17 @@ static void test_torchhub_trust__a_yes_is_written_and_not_asked_again(void **sta
     expect_list(t, "ailzhang_torchhub_example\n");
 }
 
+static void test_torchhub_trust__a_list_that_is_no_file_is_named(void **state)
+{
+    struct cached_hub *t = *state;
+    const char *path = unit_path(t->tmp.path, "trusted_list");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(check(t, "ailzhang/torchhub_example:main", PTM_TRUST_CHECK), PTM_EINVAL);
+    assert_non_null(strstr(t->err.msg, path));
+    assert_int_equal(ptm_torchhub_trust(t->hub, "ailzhang/torchhub_example", &t->err), PTM_EINVAL);
+    assert_int_equal(t->asked, 0);
+}
+
 static void test_torchhub_trust__always_asks_nobody(void **state)
 {
     struct cached_hub *t = *state;
@@ -248,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_torchhub_trust__a_no_leaves_the_list_empty),
         TEST(test_torchhub_trust__a_yes_is_written_and_not_asked_again),
+        TEST(test_torchhub_trust__a_list_that_is_no_file_is_named),
         TEST(test_torchhub_trust__always_asks_nobody),
         TEST(test_torchhub_trust__nobody_to_ask_is_a_refusal_that_tells_the_way_out),
         TEST(test_torchhub_trust__skip_asks_and_writes_nothing),
