@@ -41,6 +41,10 @@ struct ptm_net_opts {
     const char *github_token; /* bound to https://github.com and its api, raw and codeload hosts;
                                  NULL: none */
     int backoff_ms; /* the first wait is random below this, doubling up to 40 times this; 0: 500 */
+    /* URLs that strangers chose: nothing is asked of addresses of the user's own network, wherever
+     * redirects and names lead, but for those that a rewriting rule names: PTM_EUNSAFE. With a
+     * proxy only the URL's host is looked at: the proxy looks up the address. */
+    bool public_only;
 };
 #define PTM_NET_OPTS_INIT                   \
     {                                       \

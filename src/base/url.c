@@ -135,6 +135,19 @@ bool ptmi_url_same_origin(const char *a, const char *b)
            one.port == other.port;
 }
 
+bool ptmi_url_is_inside(const struct ptmi_url *url)
+{
+    static const char *const own[] = {".localhost", ".local",      ".internal", ".intranet",
+                                      ".lan",       ".home",       ".corp",     ".private",
+                                      ".arpa",      ".localdomain"};
+    const char *host = url->host, *last = strrchr(host, '.');
+    if (!last || host[0] == '[') return true;
+    if (last[1] == '\0' || (last[1] >= '0' && last[1] <= '9')) return true;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (ptmi_str_ends(host, own[i])) return true;
+    return false;
+}
+
 char *ptmi_url_origin(const struct ptmi_url *url)
 {
     bool usual = url->port == (strcmp(url->scheme, "https") == 0 ? 443 : 80);

@@ -29,6 +29,9 @@ void ptmi_url_clear(struct ptmi_url *url);
 char *ptmi_url_origin(const struct ptmi_url *url);
 /* Same scheme, host and port. Either may be unparseable: then false. */
 bool ptmi_url_same_origin(const char *a, const char *b);
+/* Does its host, by its name alone, stand in the user's own network: an address in numbers (also as
+ * 0x7f000001 or 2130706433), a name without a dot, or one that such networks use? */
+bool ptmi_url_is_inside(const struct ptmi_url *url);
 /* Resolves a Location header against base; malloc'ed. Only http and https come out; https to http
  * is PTM_EUNSAFE. */
 PTM_MUST_USE ptm_rc ptmi_url_join(const char *base, const char *location, char **out,

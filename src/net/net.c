@@ -31,6 +31,7 @@ static ptm_rc fill(ptm_net *net, const struct ptm_net_opts *opts, struct ptm_err
     net->backoff_ms = or_default(opts->backoff_ms, 500);
     net->offline = opts->offline;
     net->no_netrc = opts->no_netrc;
+    net->public_only = opts->public_only;
     for (size_t i = 0; i < opts->n_rewrites; i++)
         PTM_TRY(ptmi_rewrite_add(&net->rewrites, opts->rewrites[i], err));
     PTM_TRY(ptmi_cred_init(&net->cred, opts->hf_token, opts->github_token, err));

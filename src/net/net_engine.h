@@ -47,6 +47,7 @@ struct ptmi_exchange {
     bool gzip;         /* offer gzip, hand out decoded bytes */
     bool bulk;         /* a stream of its own: HTTP/1.1, so that its pauses hold up nobody else */
     bool netrc;
+    bool public_only; /* no connection to an address of a private network */
 };
 
 PTM_MUST_USE ptm_rc ptmi_engine_open(ptm_ctx *ctx, const struct ptmi_engine_opts *opts,

@@ -49,6 +49,7 @@ struct ptmi_transfer {
     int status;
     int64_t received;
     bool over_body;
+    bool inside; /* the connection would have led into the user's own network */
     ptm_rc headers_rc; /* PTM_ELIMIT, PTM_ENOMEM */
     char curl_text[CURL_ERROR_SIZE];
 };
@@ -83,6 +84,11 @@ struct ptmi_engine {
 /* Hands a transfer to the engine's thread: CTL_...; with the lock held. The caller then wakes
  * curl's multi handle. (net_engine.c) */
 void ptmi_transfer_tell(ptmi_transfer *transfer, int what);
+
+/* --- net_public.c: on the engine's thread --- */
+/* CURLOPT_OPENSOCKETFUNCTION of transfers that may go to the outside alone. */
+curl_socket_t ptmi_transfer_on_socket(void *transfer, curlsocktype purpose,
+                                      struct curl_sockaddr *address);
 
 /* --- net_receive.c: on the engine's thread --- */
 /* Wakes the caller that waits; with the lock held. */

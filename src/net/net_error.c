@@ -73,6 +73,15 @@ ptm_rc ptmi_net_curl_error(struct ptm_err *err, CURLcode code, const char *text,
     return rc;
 }
 
+ptm_rc ptmi_net_inside_error(struct ptm_err *err, const char *url_shown)
+{
+    return ptm_err_set(
+        err, PTM_EUNSAFE,
+        "%s: leads to an address of your own network, which whoever chose it may not "
+        "reach",
+        url_shown);
+}
+
 /* ---- statuses ---- */
 
 /* The server's own words: X-Error-Message, or "error" or "message" of a JSON body; "" when there

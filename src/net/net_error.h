@@ -14,6 +14,9 @@
 PTM_MUST_USE ptm_rc ptmi_net_curl_error(struct ptm_err *err, CURLcode code, const char *text,
                                         const char *url_shown);
 
+/* The URL, or where it leads, is an address of the user's own network (public_only). */
+PTM_MUST_USE ptm_rc ptmi_net_inside_error(struct ptm_err *err, const char *url_shown);
+
 /* An answer that is no success. Strings are borrowed for the call. */
 struct ptmi_answer {
     const char *url_shown;    /* redacted */

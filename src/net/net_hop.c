@@ -235,15 +235,29 @@ static ptm_rc keep_head(struct hop *hop, struct ptmi_try *result, int status, co
     return PTM_OK;
 }
 
+/* What a rewriting rule names is the user's own choice. */
+static ptm_rc check_public(const struct hop *hop, bool *out_public_only, struct ptm_err *err)
+{
+    struct ptmi_url parts = {0};
+    *out_public_only = hop->net->public_only && strcmp(hop->url, hop->asked_url) == 0;
+    if (!*out_public_only) return PTM_OK;
+    ptm_rc rc = ptmi_url_parse(hop->url, &parts, err);
+    if (rc < 0) return ptm_err_ctx(err, rc, "%s", hop->url_shown);
+    bool inside = ptmi_url_is_inside(&parts);
+    ptmi_url_clear(&parts);
+    return inside ? ptmi_net_inside_error(err, hop->url_shown) : PTM_OK;
+}
+
 static ptm_rc begin(struct hop *hop, struct ptmi_try *result, int *out_ticket, ptmi_transfer **out,
                     struct ptm_err *err)
 {
-    bool netrc = false;
+    bool netrc = false, public_only = false;
     const struct ptm_net_request *r = hop->request;
     bool gzip = !r->sink && !hop->opts->bulk && strcmp(hop->method, "HEAD") != 0;
     hop->asked_url = ptmi_rewrite_apply(&hop->net->rewrites, hop->url);
     hop->url_shown = ptmi_url_redact(hop->url);
     if (!hop->asked_url || !hop->url_shown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    PTM_TRY(check_public(hop, &public_only, err));
     PTM_TRY(build_headers(hop, gzip, &netrc, err));
     PTM_TRY(pace(hop, out_ticket, &result->asked_ms, err));
     struct ptmi_exchange x = {
@@ -257,6 +271,7 @@ static ptm_rc begin(struct hop *hop, struct ptmi_try *result, int *out_ticket, p
         .gzip = gzip,
         .bulk = hop->opts->bulk || r->sink,
         .netrc = netrc,
+        .public_only = public_only,
     };
     ptmi_log(hop->net->ctx, PTM_LOG_DEBUG, "net", "%s %s", hop->method, hop->url_shown);
     return ptmi_transfer_start(hop->net->engine, &x, out, err);

@@ -34,6 +34,7 @@ struct ptm_net {
     int backoff_ms;
     bool offline;
     bool no_netrc;
+    bool public_only;
     pthread_mutex_t topics_lock;
     char topics[PTMI_NET_TOPICS][PTMI_NET_TOPIC_LEN];
     int n_topics;

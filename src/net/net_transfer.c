@@ -136,6 +136,20 @@ static bool set_callbacks(ptmi_transfer *t)
     SET(CURLOPT_HEADERDATA, t);
     return true;
 }
+
+/* A proxy stands where it likes, and nobody else is connected to. */
+static bool set_public(ptmi_transfer *t)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *proxy = getenv(names[i]);
+        if (proxy && *proxy) return true;
+    }
+    SET(CURLOPT_OPENSOCKETFUNCTION, ptmi_transfer_on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, t);
+    return true;
+}
 #undef SET
 
 static bool init_cond(pthread_cond_t *cond)
@@ -180,7 +194,8 @@ ptm_rc ptmi_transfer_start(ptmi_engine *e, const struct ptmi_exchange *x, ptmi_t
     t->url_shown = strdup(x->shown);
     t->easy = take_easy(e);
     if (!t->easy || !t->url_shown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    if (!set_protocol(t, x) || !set_request(t, x) || !set_limits(t, x) || !set_callbacks(t))
+    if (!set_protocol(t, x) || !set_request(t, x) || !set_limits(t, x) || !set_callbacks(t) ||
+        (x->public_only && !set_public(t)))
         return ptm_err_set(err, PTM_EINVAL, "%s: libcurl refuses the request", t->url_shown);
     pthread_mutex_lock(&e->lock);
     ptmi_transfer_tell(t, CTL_SUBMIT);
@@ -219,6 +234,8 @@ static ptm_rc failure(const ptmi_transfer *t, struct ptm_err *err)
     if (t->over_body)
         return ptm_err_set(err, PTM_ELIMIT, "%s: the answer is larger than %lld bytes",
                            t->url_shown, (long long)t->max_bytes);
+    if (t->inside && t->result == CURLE_COULDNT_CONNECT)
+        return ptmi_net_inside_error(err, t->url_shown);
     return ptmi_net_curl_error(err, t->result, t->curl_text, t->url_shown);
 }
 

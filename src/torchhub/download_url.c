@@ -203,6 +203,20 @@ static ptm_rc copy_file(struct job *job, int64_t *out_size, struct ptm_err *err)
     return hash_file(job->part, job->sha256, err);
 }
 
+/* Of a server that might never stop: what is on the disk already counts. */
+static ptm_rc limit_size(const struct job *job, int64_t *out, struct ptm_err *err)
+{
+    int64_t has = 0;
+    struct stat st;
+    PTM_AUTO(ptmi_freep) char *dir = ptmi_path_dir(job->dst);
+    if (!dir) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    if (job->hub->keep_free <= 0) return PTM_OK;
+    PTM_TRY(ptmi_fs_free_bytes(dir, &has, err));
+    if (stat(job->part, &st) == 0) has += st.st_size;
+    *out = has - job->hub->keep_free;
+    return *out > 0 ? PTM_OK : ptm_err_set(err, PTM_ENOSPC, "%s: the disk is nearly full", dir);
+}
+
 static ptm_rc receive(struct job *job, int64_t *out_fetched, struct ptm_err *err)
 {
     ptm_net *net = NULL;
@@ -211,6 +225,7 @@ static ptm_rc receive(struct job *job, int64_t *out_fetched, struct ptm_err *err
     download.part_path = job->part;
     download.progress = job->opts.progress;
     download.progress_arg = job->opts.progress_arg;
+    PTM_TRY(limit_size(job, &download.max_bytes, err));
     PTM_TRY(ptmi_torchhub_net(job->hub, &net, err));
     return ptm_net_fetch(net, &download, job->sha256, out_fetched, err);
 }

@@ -20,10 +20,14 @@
 #define ANSWER_SECONDS 120
 #define OLDEST_MINOR 8
 
-/* For any Python 3, and to fail on none. Outside a virtual environment the program is followed to
+/* For any Python 3, and to fail on none. The folder we stand in comes off the search path before
+ * anything is imported: this is asked outside the sandbox, and who stands in a repository's folder
+ * may have a json.py there. Outside a virtual environment the program is followed to
  * where it is: a link in ~/bin alone would not find its library inside the sandbox. */
 static const char QUESTION[] =
-    "import json, os, site, sys\n"
+    "import sys\n"
+    "sys.path[:1] = [] if sys.path[:1] == [''] else sys.path[:1]\n"
+    "import json, os, site\n"
     "own = sys.prefix != getattr(sys, 'base_prefix', sys.prefix)\n"
     "print(json.dumps({'program': sys.executable if own else os.path.realpath(sys.executable),\n"
     "  'version': '%d.%d.%d' % sys.version_info[:3], 'minor': sys.version_info[1],\n"

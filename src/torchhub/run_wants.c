@@ -27,6 +27,8 @@
 /* A URL in JSON with its other members. */
 #define LINE_MAX_BYTES (PTM_LIMIT_URL * 2)
 #define ID_DIGITS 32
+/* What downloads for code in the sandbox leave free on the disk. */
+#define KEEP_FREE ((int64_t)1 << 30)
 
 struct ptmi_wants {
     ptm_torchhub *hub;   /* the caller's: repositories, which are trusted by name */
@@ -39,16 +41,20 @@ struct ptmi_wants {
     struct ptmi_arena_list urls; /* fetched */
 };
 
-static ptm_rc open_plain(ptm_torchhub *hub, ptm_torchhub **out, struct ptm_err *err)
+static ptm_rc open_plain(ptm_torchhub *hub, const struct ptm_torchhub_load_opts *load,
+                         ptm_torchhub **out, struct ptm_err *err)
 {
     struct ptm_net_opts net = hub->net_opts;
     net.hf_token = net.github_token = NULL;
     net.no_netrc = true;
+    net.public_only = !load->no_sandbox;
     struct ptm_torchhub_opts opts = PTM_TORCHHUB_OPTS_INIT;
     opts.dir = ptm_torchhub_get_dir(hub);
     opts.net = &net;
     opts.host = hub->host;
-    return ptm_torchhub_open(hub->ctx, &opts, out, err);
+    PTM_TRY(ptm_torchhub_open(hub->ctx, &opts, out, err));
+    (*out)->keep_free = load->no_sandbox ? 0 : KEEP_FREE;
+    return PTM_OK;
 }
 
 ptm_rc ptmi_wants_new(ptm_torchhub *hub, const struct ptm_torchhub_load_opts *opts, const char *dir,
@@ -62,7 +68,7 @@ ptm_rc ptmi_wants_new(ptm_torchhub *hub, const struct ptm_torchhub_load_opts *op
     wants->arena = (struct ptmi_arena)PTMI_ARENA((size_t)4 << 20);
     wants->dir = strdup(dir);
     if (!wants->dir) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
-    PTM_TRY(open_plain(hub, &wants->plain, err));
+    PTM_TRY(open_plain(hub, opts, &wants->plain, err));
     *out = ptm_steal(&wants);
     return PTM_OK;
 }
@@ -89,29 +95,13 @@ const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i)
 
 /* --- what may be fetched --- */
 
-/* An address in numbers (also as 0x7f000001 or 2130706433), or a name that only the user's own
- * network knows. Names of the outside that lead inside are beyond this: the server answers
- * them with a page or an error, of which nothing is handed on as a checkpoint. */
-static bool is_inside(const char *host)
-{
-    static const char *const own[] = {".localhost", ".local",      ".internal", ".intranet",
-                                      ".lan",       ".home",       ".corp",     ".private",
-                                      ".arpa",      ".localdomain"};
-    const char *last = strrchr(host, '.');
-    if (!last || host[0] == '[') return true;
-    if (last[1] == '\0' || (last[1] >= '0' && last[1] <= '9')) return true;
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (ptmi_str_ends(host, own[i])) return true;
-    return false;
-}
-
 const char *ptmi_wants_refuse(const char *url)
 {
     PTM_AUTO(ptmi_url_clear) struct ptmi_url parts = {0};
     if (!ptmi_str_starts_nocase(url, "http://") && !ptmi_str_starts_nocase(url, "https://"))
         return "only http and https are fetched";
     if (ptmi_url_parse(url, &parts, NULL) < 0) return "not a URL";
-    if (is_inside(parts.host))
+    if (ptmi_url_is_inside(&parts))
         return "code in the sandbox may not reach addresses of your own network";
     return NULL;
 }
@@ -133,25 +123,46 @@ static ptm_rc put_answer(const struct ptmi_wants *wants, const char *id, const c
     return ptmi_fs_write_whole(path, text.data, text.len, NULL, err);
 }
 
+/* The cache is everybody's: what code in the sandbox puts there must be what its name promises, or
+ * it would be taken for other weights, and be no half of a download that another goes on with. */
+static ptm_rc check_name(const char *name, struct ptm_err *err)
+{
+    static const char *const unfinished[] = {".ptm-part", ".ptm-part.meta", ".ptm-lock"};
+    for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
+        if (ptmi_str_ends(name, unfinished[i]))
+            return ptm_err_set(err, PTM_EUNSAFE, "%s: names of unfinished downloads end so", name);
+    return PTM_OK;
+}
+
+/* The hash to ask for: the longer one of two that agree, else the name's. */
+static const char *choose_hash(const struct ptmi_wants *wants, const char *name, const char *hash,
+                               char promised[65])
+{
+    if (wants->opts->no_sandbox || !ptm_torchhub_hash_prefix(name, promised)) return hash;
+    return hash && ptmi_str_starts(hash, promised) ? hash : promised;
+}
+
 /* Into the cache, under a name of the driver's. */
 static ptm_rc fetch_weights(struct ptmi_wants *wants, const char *url, const char *name,
                             const char *hash, char **out, struct ptm_err *err)
 {
-    bool replace = wants->opts->fetch->fresh_weights && wants->opts->fetch->force_reload;
-    if (!hash) {
-        struct ptm_torchhub_weights_opts opts = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
-        opts.file_name = name;
-        opts.replace = replace;
-        return ptm_torchhub_weights(wants->plain, url, &opts, out, NULL, err);
-    }
+    char promised[65] = "";
     PTM_AUTO(ptmi_freep) char *dir = ptmi_checkpoints_dir(wants->plain);
     PTM_AUTO(ptmi_freep) char *path = NULL;
-    if (!dir) return ptm_err_set(err, PTM_ENOMEM, "checkpoints");
-    PTM_TRY(ptmi_path_under(dir, name, &path, err));
     struct ptm_torchhub_download_opts opts = PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
-    opts.hash_prefix = hash;
-    opts.replace = replace;
-    PTM_TRY(ptm_torchhub_download_url_to_file(wants->plain, url, path, &opts, NULL, err));
+    opts.hash_prefix = choose_hash(wants, name, hash, promised);
+    opts.replace = wants->opts->fetch->fresh_weights && wants->opts->fetch->force_reload;
+    if (!dir) return ptm_err_set(err, PTM_ENOMEM, "checkpoints");
+    PTM_TRY(ptmi_path_check_name(name, err));
+    PTM_TRY(check_name(name, err));
+    PTM_TRY(ptmi_path_under(dir, name, &path, err));
+    PTM_TRY(ptmi_fs_mkdirs(dir, err));
+    ptm_rc rc = ptm_torchhub_download_url_to_file(wants->plain, url, path, &opts, NULL, err);
+    if (rc == PTM_EHASH && opts.hash_prefix == promised)
+        return ptm_err_ctx(err, rc,
+                           "its name promises another file, and it would be taken for that in the "
+                           "cache; if it is right, fetch it first: ptm torch weights URL");
+    if (rc < 0) return rc;
     *out = ptm_steal(&path);
     return PTM_OK;
 }

@@ -216,7 +216,12 @@ static ptm_rc make_argv(struct ptmi_sandbox *box, bool no_nesting,
                                          "--cap-drop",
                                          "ALL",
                                          NULL};
-    static const char *const end[] = {"--chdir", "/tmp", "--remount-ro", "/", "--", NULL};
+    /* Bubblewrap's own first process outlives the program's end for as long as others run, and
+     * bwrap does not wait for it: what the program left behind would go on writing while we read.
+     * With a shell in its place all is over when bwrap is. */
+    static const char *const end[] = {
+        "--chdir", "/tmp", "--remount-ro",     "/",  "--as-pid-1", "--",
+        "sh",      "-c",   "\"$@\" & wait $!", "sh", NULL};
     PTM_TRY(add_list(box, argv, always, err));
     if (no_nesting) PTM_TRY(add(box, argv, "--disable-userns", err));
     PTM_TRY(add_system(box, argv, err));

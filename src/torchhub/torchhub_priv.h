@@ -27,6 +27,7 @@ struct ptm_torchhub {
     ptm_net *net;                 /* opened at the first use */
     ptmi_git *git;                /* the same */
     struct ptmi_rewrite rewrites; /* borrowed by git */
+    int64_t keep_free; /* > 0: what downloads leave free on the disk; set before the first one */
 };
 PTM_MUST_USE ptm_rc ptmi_torchhub_net(ptm_torchhub *hub, ptm_net **out, struct ptm_err *err);
 PTM_MUST_USE ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct ptm_err *err);

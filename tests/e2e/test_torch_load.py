@@ -195,6 +195,47 @@ def test_a_hub_folder_of_any_name_works(probes):
     assert probes.value("home") == ["checkpoints"]
 
 
+def test_nothing_of_the_folder_we_stand_in_is_run(probes):
+    """What is asked of Python before there is a sandbox must not import what lies about in the repository."""
+    for name in ("json", "os", "site", "encodings"):
+        (probes.repo / f"{name}.py").write_text(f"open({str(probes.folder / 'planted')!r}, 'w').close()\nraise SystemExit(7)\n")
+    shutil.rmtree(probes.out, ignore_errors=True)
+    process = subprocess.run(probes.command("load", ".", "absent", probes.out), env=probes.env, cwd=probes.repo, text=True, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
+    assert not (probes.folder / "planted").exists(), process.stderr
+    assert "does not say where it is" not in process.stderr and "does not run as Python" not in process.stderr
+
+
+LEFT_BEHIND = '''
+import os, time
+
+def leave(mark, n):
+    for _ in range(n):
+        if os.fork():
+            continue
+        os.setsid()
+        os.closerange(0, 256)
+        state = os.open("/ptm/state", os.O_WRONLY)
+        os.execv("/bin/sh", ["sh", "-c", "while :; do : > /ptm/state; done; : " + mark])
+    return "done"
+'''
+
+
+def test_no_process_is_left_when_its_files_are_read(runner):
+    """Processes that let go of our pipes and write on: the result is read when all of them have ended."""
+    mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
+    runner.write(LEFT_BEHIND)
+    for _ in range(3):
+        assert runner.value("leave", mark, 20) == "done"
+        alive = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                alive += [name] if mark in pathlib.Path(f"/proc/{name}/cmdline").read_text() else []
+            except OSError:
+                pass
+        assert not alive
+
+
 # --- no sandbox
 
 def test_without_bubblewrap_it_is_refused_and_says_what_to_do(probes):

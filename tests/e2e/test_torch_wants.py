@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What entry points download: asked for from inside the sandbox, fetched outside, from GitHub and other hosts on loopback."""
+import contextlib
+import http.server
 import json
+import os
+import threading
 
 import hub_samples
 import pytest
@@ -137,6 +141,79 @@ def test_downloads_are_counted(runner):
                                  "http://169.254.169.254/latest/", "http://metadata.google.internal/", "http://intranet/x", "http://127.0.0.1./"])
 def test_addresses_of_the_users_own_network_are_refused(runner, url):
     assert "addresses of your own network" in runner.write(FETCHER).load("refused", url)["result"]["value"]
+
+
+@contextlib.contextmanager
+def small_server(target=None):
+    """A port that redirects to target, or has a secret; and how often it was asked."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.seen += 1
+            self.send_response(302 if target else 200)
+            if target:
+                self.send_header("Location", target)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"secret")
+
+        def log_message(self, *_args):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as one:
+        one.seen = 0
+        thread = threading.Thread(target=one.serve_forever)
+        thread.start()
+        try:
+            yield one
+        finally:
+            one.shutdown()
+            thread.join()
+
+
+def test_redirects_do_not_lead_into_the_users_own_network(runner):
+    with small_server() as inside, small_server(f"http://127.0.0.1:{inside.server_port}/latest") as outside:
+        runner.options += ["--rewrite", f"http://evil.example.org/=http://127.0.0.1:{outside.server_port}/"]
+        assert "address of your own network" in runner.write(FETCHER).load("refused", "http://evil.example.org/x")["result"]["value"]
+        assert (outside.seen, inside.seen) == (1, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another /etc/hosts needs root")
+def test_names_do_not_lead_into_the_users_own_network(runner):
+    (runner.folder / "hosts").write_text("127.0.0.1 localhost evil.example.org\n::1 six.example.org\n")
+    runner.prefix = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(runner.folder / "hosts"), "/etc/hosts", "--"]
+    with small_server() as inside:
+        for host in ("evil", "six"):
+            url = f"http://{host}.example.org:{inside.server_port}/x"
+            assert "address of your own network" in runner.write(FETCHER).load("refused", url)["result"]["value"]
+        assert inside.seen == 0
+
+
+PLANTER = '''
+import json, os, sys, time
+
+def plant(url, name, prefix=None):
+    """The question as hostile code would put it, past what the driver does."""
+    main = sys.modules["__main__"]
+    wire = next(one for one in __import__("gc").get_objects() if type(one) is main.Wire)
+    try:
+        return wire.ask(want=url, name=name, hash=prefix)
+    except OSError as why:
+        return str(why)
+'''
+
+
+def test_the_cache_cannot_be_planted_with_other_weights(runner, weights):
+    """Names that promise a hash hold it, whatever the code says; the halves of downloads are not theirs to write."""
+    runner.write(PLANTER)
+    url = "https://files.example.org/w.pth"
+    for options in ([], ["--fresh"]):
+        for more in ([], ["prefix=" + weights[2]], ["prefix=" + weights[2:10]]):
+            assert "promises another file" in runner.value("plant", url, "resnet18-f37072fd.pth", *more, options=options)
+        for name in ("a.pth.ptm-part", "a.pth.ptm-part.meta", "a.pth.ptm-lock"):
+            assert "unfinished" in runner.value("plant", url, name, options=options)
+        for name in ("../x", "a/../../x", "/tmp/x", ".", ""):
+            assert not runner.value("plant", url, name, options=options).startswith("/")
+    assert not list((runner.hub / "checkpoints").iterdir())
+    assert runner.value("plant", url, weights, "prefix=" + weights[2]).endswith(weights)
 
 
 def test_requests_carry_no_credentials(runner, github):

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "torchhub/torchhub_priv.h"
 #include "torchhub_case.h"
 
 #include "base/auto.h"
@@ -199,6 +200,18 @@ static void test_torchhub_download__starts_over_when_the_part_was_wrong(void **s
     hub_end(&c);
 }
 
+static void test_torchhub_download__leaves_room_on_the_disk_where_told(void **state)
+{
+    (void)state;
+    begin(BYTES);
+    c.hub->keep_free = INT64_MAX / 2;
+    expect(fetch_as("a.pth", NULL, NULL), PTM_ENOSPC, "nearly full");
+    assert_int_equal(unit_entries(c.tmp.path), 0);
+    c.hub->keep_free = 1;
+    expect(fetch_as("a.pth", NULL, NULL), PTM_OK, NULL);
+    hub_end(&c);
+}
+
 static void test_torchhub_download__names_a_page(void **state)
 {
     (void)state;
@@ -310,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_download__refuses_a_short_body),
         cmocka_unit_test(test_torchhub_download__resumes),
         cmocka_unit_test(test_torchhub_download__starts_over_when_the_part_was_wrong),
+        cmocka_unit_test(test_torchhub_download__leaves_room_on_the_disk_where_told),
         cmocka_unit_test(test_torchhub_download__names_a_page),
         cmocka_unit_test(test_torchhub_download__names_the_folder_that_is_missing),
         cmocka_unit_test(test_torchhub_download__copies_file_urls),
