@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_version.c - `ptm version`: ours, and those of the libraries that were loaded. */
-#include <git2.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <zstd.h>
 
 #include "../base/auto.h"
+#include "../git/git.h"
 #include "../net/net_curl.h"
 #include "cli.h"
 
@@ -22,14 +22,12 @@ ptm_rc ptmi_verb_version(struct ptmi_cli *cli, int *status, struct ptm_err *err)
         {"libcurl", ""}, {"SQLite", ""}, {"libgit2", ""},
         {"OpenSSL", ""}, {"yyjson", ""}, {"zstd", ""},
     };
-    int major = 0, minor = 0, patch = 0;
     (void)status;
     PTM_TRY(ptmi_cli_no_operands(cli, err));
-    git_libgit2_version(&major, &minor, &patch);
     snprintf(libraries[0].version, sizeof libraries[0].version, "%s",
              ptmi_curl_load(NULL) == PTM_OK ? curl_version_info(CURLVERSION_NOW)->version : "none");
     snprintf(libraries[1].version, sizeof libraries[1].version, "%s", sqlite3_libversion());
-    snprintf(libraries[2].version, sizeof libraries[2].version, "%d.%d.%d", major, minor, patch);
+    ptmi_git2_version(libraries[2].version, sizeof libraries[2].version);
     snprintf(libraries[3].version, sizeof libraries[3].version, "%s",
              OpenSSL_version(OPENSSL_VERSION_STRING));
     snprintf(libraries[4].version, sizeof libraries[4].version, "%u.%u.%u", yyjson_version() >> 16,

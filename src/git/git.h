@@ -102,3 +102,6 @@ PTM_MUST_USE ptm_rc ptmi_git_verify(ptmi_git *git, const char *dir, struct ptm_e
 PTM_MUST_USE ptm_rc ptmi_git_is_clean(ptmi_git *git, const char *dir, struct ptm_err *err);
 /* Bytes of dir/.git (packs and loose objects, not .git/lfs). */
 PTM_MUST_USE ptm_rc ptmi_git_size(const char *dir, int64_t *out, struct ptm_err *err);
+
+/* Of the libgit2 that is here, or "none". */
+void ptmi_git2_version(char *out, size_t size);

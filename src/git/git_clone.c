@@ -45,7 +45,7 @@ ptm_rc ptmi_git_check_ref(const char *ref, struct ptm_err *err)
     if (!ref) return PTM_OK;
     PTM_AUTO(ptmi_freep) char *full = ptmi_str_printf("refs/heads/%s", ref);
     if (!full) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
-    ptmi_git2_init();
+    PTM_TRY(ptmi_git2_init(err));
     if (*ref == '-' || strlen(ref) > PTM_LIMIT_NAME ||
         git_reference_name_is_valid(&valid, full) < 0 || !valid)
         return ptm_err_set(err, PTM_EINVAL, "\"%.60s\" cannot be the name of a branch or tag", ref);

@@ -5,12 +5,11 @@
  */
 #pragma once
 
-#include <git2.h>
-
 #include "../base/auto.h"
 #include "../base/fs.h"
 #include "../base/proc.h"
 #include "git.h"
+#include "git2_lazy.h"
 
 /* Immutable after open. */
 struct ptmi_git {
@@ -75,7 +74,7 @@ PTM_MUST_USE ptm_rc ptmi_git_reason(const char *text, int exit_status, const cha
 PTM_MUST_USE ptm_rc ptmi_git2_err(int code, struct ptm_err *err, const char *what);
 /* libgit2, once a process: no system or user configuration. Never ended: its threads may still run.
  */
-void ptmi_git2_init(void);
+PTM_MUST_USE ptm_rc ptmi_git2_init(struct ptm_err *err);
 /* Opens dir itself, never a parent of it. PTM_ENOENT when it is no repository. */
 PTM_MUST_USE ptm_rc ptmi_git2_open(const char *dir, git_repository **out, struct ptm_err *err);
 /* Commit a ref name or hex id points to; "" when there is none. */

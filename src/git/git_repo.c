@@ -32,10 +32,21 @@ static void start_libgit2(void)
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
 }
 
-void ptmi_git2_init(void)
+ptm_rc ptmi_git2_init(struct ptm_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    PTM_TRY(ptmi_git2_load(err));
     pthread_once(&once, start_libgit2);
+    return PTM_OK;
+}
+
+void ptmi_git2_version(char *out, size_t size)
+{
+    int major = 0, minor = 0, patch = 0;
+    snprintf(out, size, "none");
+    if (ptmi_git2_load(NULL) != PTM_OK) return;
+    git_libgit2_version(&major, &minor, &patch);
+    snprintf(out, size, "%d.%d.%d", major, minor, patch);
 }
 
 ptm_rc ptmi_git2_err(int code, struct ptm_err *err, const char *what)
@@ -64,7 +75,7 @@ bool ptmi_git_is_repo(const char *dir)
 
 ptm_rc ptmi_git2_open(const char *dir, git_repository **out, struct ptm_err *err)
 {
-    ptmi_git2_init();
+    PTM_TRY(ptmi_git2_init(err));
     if (!ptmi_git_is_repo(dir)) return ptm_err_set(err, PTM_ENOENT, "%s: no git repository", dir);
     int code = git_repository_open_ext(out, dir, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
     return code < 0 ? ptmi_git2_err(code, err, dir) : PTM_OK;

@@ -327,7 +327,7 @@ ptm_rc ptmi_git_open(ptm_ctx *ctx, const struct ptmi_git_opts *opts, ptmi_git **
     git->stall_seconds = opts->stall_seconds > 0 ? opts->stall_seconds : STALL_SECONDS_DEFAULT;
     PTM_TRY(find_version(ctx, &git->version, err));
     PTM_TRY(build_env(git, opts, err));
-    ptmi_git2_init();
+    PTM_TRY(ptmi_git2_init(err));
     *out = ptm_steal(&git);
     return PTM_OK;
 }

@@ -8,12 +8,10 @@
 
 #include <string.h>
 
-#include <libxml/HTMLparser.h>
-#include <libxml/tree.h>
-
 #include "../base/auto.h"
 #include "../base/path.h"
 #include "../base/str.h"
+#include "xml_lazy.h"
 
 PTM_DEFINE_CLEANUP(doc_freep, htmlDocPtr, xmlFreeDoc)
 
@@ -164,6 +162,7 @@ ptm_rc ptmi_pt_read_page(const char *html, size_t len, const char *fallback_slug
     *out_is_page = false;
     if (len > PTMI_PT_PAGE_MAX)
         return ptm_err_set(err, PTM_ELIMIT, "%s: a page of %zu bytes", fallback_slug, len);
+    PTM_TRY(ptmi_xml_load(err));
     PTM_AUTO(doc_freep)
     htmlDocPtr doc =
         htmlReadMemory(html, (int)len, NULL, "UTF-8",

@@ -8,8 +8,6 @@
  */
 #include "extract.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +23,7 @@
 #include "../base/hash.h"
 #include "../base/limits.h"
 #include "../base/str.h"
+#include "archive_lazy.h"
 #include "extract_priv.h"
 
 /* What is read at once: libarchive seeks to each entry, and drops what it has read ahead. */
@@ -105,6 +104,7 @@ static ptm_rc check_disk(struct job *job, struct ptm_err *err)
 
 static ptm_rc open_archive(struct job *job, struct ptm_err *err)
 {
+    PTM_TRY(ptmi_archive_load(err));
     job->archive = archive_read_new();
     if (!job->archive) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", job->what->archive);
     if (archive_read_support_format_zip_seekable(job->archive) != ARCHIVE_OK ||

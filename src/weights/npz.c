@@ -10,7 +10,6 @@
  * list it, all of it when its values are asked for. Arrays of objects (pickles) and of records are
  * told as properties and passed over.
  */
-#include <archive.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "../base/limits.h"
 #include "../base/str.h"
+#include "../pack/archive_lazy.h"
 #include "npy_header.h"
 #include "weights_priv.h"
 #include "zipdir.h"
@@ -164,6 +164,7 @@ static ptm_rc inflate_head(struct ptmi_zip *zip, const struct ptmi_zip_member *m
                         .end = member->data + member->packed,
                         .err = err};
     struct archive_entry *entry = NULL;
+    PTM_TRY(ptmi_archive_load(err));
     PTM_AUTO(archive_freep) struct archive *archive = archive_read_new();
     if (!archive) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     archive_read_support_filter_gzip(archive);

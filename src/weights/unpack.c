@@ -8,12 +8,13 @@
  */
 #include "unpack.h"
 
-#include <archive.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../pack/archive_lazy.h"
 
 /* The first allocation, before doubling. */
 #define FIRST ((size_t)64 << 10)
@@ -222,6 +223,7 @@ static ptm_rc unpack_stream(const struct kind *kind, const uint8_t *packed, size
                             struct output *output, struct ptm_err *err)
 {
     struct archive_entry *entry = NULL;
+    PTM_TRY(ptmi_archive_load(err));
     PTM_AUTO(free_archive) struct archive *archive = archive_read_new();
     if (!archive) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", output->name);
     PTM_TRY(open_stream(archive, kind, packed, len, output->name, err));
