@@ -195,6 +195,28 @@ ptm_rc ptmi_torch_fetch(struct ptmi_torch *torch, const char *operand,
     return PTM_OK;
 }
 
+static bool ends_all(ptm_rc rc)
+{
+    return rc == PTM_ENOMEM || rc == PTM_ECANCELED || rc == PTM_EBUG || rc == PTM_ENOSPC;
+}
+
+ptm_rc ptmi_torch_each(struct ptmi_torch *torch, int first,
+                       ptm_rc (*fn)(struct ptmi_torch *torch, const char *operand,
+                                    struct ptm_err *err),
+                       int *status, struct ptm_err *err)
+{
+    struct ptmi_cli *cli = torch->cli;
+    for (int i = first; i < cli->n_operands; i++) {
+        ptm_rc rc = fn(torch, cli->operands[i], err);
+        if (rc == PTM_OK) continue;
+        if (cli->n_operands == first + 1 || ends_all(rc)) return rc;
+        err->rc = rc;
+        ptmi_cli_complain(cli, err);
+        *status = 2;
+    }
+    return PTM_OK;
+}
+
 /* A word alone may have been meant for a repository. */
 static ptm_rc check_folder(const char *operand, struct ptm_err *err)
 {

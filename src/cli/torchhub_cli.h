@@ -54,6 +54,15 @@ struct ptmi_torch_repo {
     ptm_hubconf *hubconf; /* owned */
 };
 void ptmi_torch_repo_clear(struct ptmi_torch_repo *repo);
+/*
+ * Does fn to each operand from the first on. What cannot be done with one is told, makes the status
+ * 2 and does not stop the others, unless it would be the same for them; of one alone it is
+ * returned.
+ */
+PTM_MUST_USE ptm_rc ptmi_torch_each(struct ptmi_torch *torch, int first,
+                                    ptm_rc (*fn)(struct ptmi_torch *torch, const char *operand,
+                                                 struct ptm_err *err),
+                                    int *status, struct ptm_err *err);
 /* Fetched where it is not cached; not parsed. Tells of newer commits (--refresh). */
 PTM_MUST_USE ptm_rc ptmi_torch_fetch(struct ptmi_torch *torch, const char *operand,
                                      struct ptm_torchhub_repo *out, struct ptm_err *err);
@@ -70,6 +79,9 @@ char *ptmi_torch_repo_name(const struct ptm_torchhub_repo *repo);
 void ptmi_torch_repo_json(struct ptmi_json_line *line, const struct ptm_torchhub_repo *repo);
 /* The members of an entry point, into an object that is open. */
 void ptmi_torch_entry_json(struct ptmi_json_line *line, const struct ptm_hub_entry *entry);
+/* The same as a line of its own. */
+PTM_MUST_USE ptm_rc ptmi_torch_print_entry(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
+                                           struct ptm_err *err);
 /* Path in the checkpoints of the hub folder that a URL's weights have or would have; malloc'ed,
  * NULL when its name may not become one. */
 char *ptmi_torch_checkpoint(const struct ptmi_torch *torch, const char *url);

@@ -78,3 +78,12 @@ void ptmi_torch_entry_json(struct ptmi_json_line *line, const struct ptm_hub_ent
     ptmi_json_line_list_end(line);
     ptmi_json_line_bool(line, "more_urls", entry->more_urls);
 }
+
+ptm_rc ptmi_torch_print_entry(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
+                              struct ptm_err *err)
+{
+    struct ptmi_json_line line;
+    ptmi_json_line_begin(&line);
+    ptmi_torch_entry_json(&line, entry);
+    return ptmi_json_line_print(&line, &cli->out, err);
+}

@@ -148,18 +148,9 @@ static ptm_rc verify(struct cache *cache, int *status, struct ptm_err *err)
 
 /* --- rm and prune --- */
 
-static ptm_rc remove_all(struct cache *cache, int *status, struct ptm_err *err)
+static ptm_rc remove_one(struct ptmi_torch *torch, const char *item, struct ptm_err *err)
 {
-    struct ptmi_cli *cli = cache->torch->cli;
-    for (int i = 1; i < cli->n_operands; i++) {
-        ptm_rc rc = ptm_torchhub_cache_remove(cache->torch->hub, cli->operands[i], err);
-        if (rc == PTM_OK) continue;
-        if (cli->n_operands == 2) return rc;
-        err->rc = rc;
-        ptmi_cli_complain(cli, err);
-        *status = 2;
-    }
-    return PTM_OK;
+    return ptm_torchhub_cache_remove(torch->hub, item, err);
 }
 
 static ptm_rc on_pruned(void *arg, const struct ptm_torchhub_cached *item, struct ptm_err *err)
@@ -223,6 +214,6 @@ ptm_rc ptmi_verb_torch_cache(struct ptmi_cli *cli, int *status, struct ptm_err *
     PTM_TRY(check_line(cli, word, err));
     PTM_TRY(ptmi_torch_open(cli, &torch, err));
     if (ls) return list(&cache, err);
-    if (rm) return remove_all(&cache, status, err);
+    if (rm) return ptmi_torch_each(&torch, 1, remove_one, status, err);
     return verify_all ? verify(&cache, status, err) : prune(&cache, err);
 }

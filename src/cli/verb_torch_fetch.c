@@ -63,11 +63,6 @@ static ptm_rc fetch(struct ptmi_torch *torch, const char *operand, struct ptm_er
     return print(torch->cli, &repo, err);
 }
 
-static bool ends(ptm_rc rc)
-{
-    return rc == PTM_ENOMEM || rc == PTM_ECANCELED || rc == PTM_EBUG || rc == PTM_ENOSPC;
-}
-
 ptm_rc ptmi_verb_torch_fetch(struct ptmi_cli *cli, int *status, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_torch_clear) struct ptmi_torch torch = {0};
@@ -75,14 +70,5 @@ ptm_rc ptmi_verb_torch_fetch(struct ptmi_cli *cli, int *status, struct ptm_err *
         return ptm_err_set(err, PTM_EINVAL,
                            "torch fetch: which repository? Name it as OWNER/NAME[:REF]");
     PTM_TRY(ptmi_torch_open(cli, &torch, err));
-    for (int i = 0; i < cli->n_operands; i++) {
-        ptm_rc rc = fetch(&torch, cli->operands[i], err);
-        if (rc == PTM_OK) continue;
-        /* One that fails does not stop the others; alone it is the whole command's failure. */
-        if (cli->n_operands == 1 || ends(rc)) return rc;
-        err->rc = rc;
-        ptmi_cli_complain(cli, err);
-        *status = 2;
-    }
-    return PTM_OK;
+    return ptmi_torch_each(&torch, 0, fetch, status, err);
 }

@@ -6,19 +6,10 @@
 #include "../base/auto.h"
 #include "torchhub_cli.h"
 
-static ptm_rc print_json(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
-                         struct ptm_err *err)
-{
-    struct ptmi_json_line line;
-    ptmi_json_line_begin(&line);
-    ptmi_torch_entry_json(&line, entry);
-    return ptmi_json_line_print(&line, &cli->out, err);
-}
-
 /* Byte for byte into a pipe or file, but nothing that would steer a terminal. */
 static ptm_rc print(struct ptmi_cli *cli, const struct ptm_hub_entry *entry, struct ptm_err *err)
 {
-    if (ptmi_cli_json(cli)) return print_json(cli, entry, err);
+    if (ptmi_cli_json(cli)) return ptmi_torch_print_entry(cli, entry, err);
     if (entry->doc)
         ptmi_torch_print_text(cli, entry->doc, 0, isatty(STDOUT_FILENO));
     else if (entry->certainty == PTM_CERTAIN_IMPORT)

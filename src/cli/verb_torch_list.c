@@ -13,15 +13,6 @@
 /* A line that people read; more names end in "..". */
 #define NAMES_MAX 1000
 
-static ptm_rc print_json(struct ptmi_cli *cli, const struct ptm_hub_entry *entry,
-                         struct ptm_err *err)
-{
-    struct ptmi_json_line line;
-    ptmi_json_line_begin(&line);
-    ptmi_torch_entry_json(&line, entry);
-    return ptmi_json_line_print(&line, &cli->out, err);
-}
-
 static ptm_rc print_name(struct ptmi_cli *cli, const char *name, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *shown = ptmi_torch_shown(name, strlen(name));
@@ -77,7 +68,7 @@ static ptm_rc list_parsed(struct ptmi_torch *torch, const char *operand, struct 
     PTM_TRY(ptmi_torch_parse(torch, operand, json, &repo, err));
     for (size_t i = 0; (entry = ptm_hubconf_entry(repo.hubconf, i)); i++) {
         if (json)
-            PTM_TRY(print_json(torch->cli, entry, err));
+            PTM_TRY(ptmi_torch_print_entry(torch->cli, entry, err));
         else if (entry->name)
             PTM_TRY(print_name(torch->cli, entry->name, err));
     }
@@ -99,7 +90,8 @@ static ptm_rc print_run_entry(struct ptmi_cli *cli, yyjson_val *item, struct ptm
         .doc = ptmi_json_str(item, "doc"),
     };
     if (!entry.name) return PTM_OK;
-    return ptmi_cli_json(cli) ? print_json(cli, &entry, err) : print_name(cli, entry.name, err);
+    return ptmi_cli_json(cli) ? ptmi_torch_print_entry(cli, &entry, err)
+                              : print_name(cli, entry.name, err);
 }
 
 static ptm_rc list_run(struct ptmi_torch *torch, const char *operand, struct ptm_err *err)

@@ -20,21 +20,14 @@ static ptm_rc print_line(void *arg, const char *text, struct ptm_err *err)
     return PTM_OK;
 }
 
-/* What cannot be done with one does not stop the others. */
-static ptm_rc each(struct ptmi_torch *torch,
-                   ptm_rc (*fn)(ptm_torchhub *hub, const char *repo, struct ptm_err *err),
-                   int *status, struct ptm_err *err)
+static ptm_rc trust(struct ptmi_torch *torch, const char *repo, struct ptm_err *err)
 {
-    struct ptmi_cli *cli = torch->cli;
-    for (int i = 1; i < cli->n_operands; i++) {
-        ptm_rc rc = fn(torch->hub, cli->operands[i], err);
-        if (rc == PTM_OK) continue;
-        if (cli->n_operands == 2) return rc;
-        err->rc = rc;
-        ptmi_cli_complain(cli, err);
-        *status = 2;
-    }
-    return PTM_OK;
+    return ptm_torchhub_trust(torch->hub, repo, err);
+}
+
+static ptm_rc distrust(struct ptmi_torch *torch, const char *repo, struct ptm_err *err)
+{
+    return ptm_torchhub_distrust(torch->hub, repo, err);
 }
 
 ptm_rc ptmi_verb_torch_trust(struct ptmi_cli *cli, int *status, struct ptm_err *err)
@@ -53,5 +46,5 @@ ptm_rc ptmi_verb_torch_trust(struct ptmi_cli *cli, int *status, struct ptm_err *
                            word);
     PTM_TRY(ptmi_torch_open(cli, &torch, err));
     if (ls) return ptm_torchhub_trust_each(torch.hub, print_line, cli, err);
-    return each(&torch, add ? ptm_torchhub_trust : ptm_torchhub_distrust, status, err);
+    return ptmi_torch_each(&torch, 1, add ? trust : distrust, status, err);
 }
