@@ -103,6 +103,19 @@ static void tell_unchecked(ptm_torchhub *hub, const char *name)
              name, DIGITS_MIN);
 }
 
+/* As torch.hub, a name alone refuses nothing (its digits may be a date); but it is not passed over.
+ */
+static void tell_other(ptm_torchhub *hub, const char *name, const char sha256[65])
+{
+    char prefix[65];
+    if (!sha256[0] || !ptm_torchhub_hash_prefix(name, prefix)) return;
+    if (strncmp(prefix, sha256, strlen(prefix)) == 0) return;
+    ptmi_log(hub->ctx, PTM_LOG_WARN, "torchhub",
+             "%s: its SHA-256 is %s, which is not the one in its name; checking the hash "
+             "(--check-hash) refuses such a file",
+             name, sha256);
+}
+
 ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
                             const struct ptm_torchhub_weights_opts *opts, char **out_path,
                             bool *out_hash_checked, struct ptm_err *err)
@@ -111,7 +124,7 @@ ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
     struct ptm_torchhub_download_opts how = PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
     PTM_AUTO(ptmi_freep) char *name = NULL;
     PTM_AUTO(ptmi_freep) char *path = NULL;
-    char prefix[65];
+    char prefix[65], sha256[65] = "";
     ptmi_adopt(&own, sizeof own, opts);
     PTM_TRY(place(hub, url, &own, &name, &path, err));
     bool checked = own.check_hash && ptm_torchhub_hash_prefix(name, prefix);
@@ -120,7 +133,8 @@ ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
     how.replace = own.replace;
     how.progress = own.progress;
     how.progress_arg = own.progress_arg;
-    PTM_TRY(ptm_torchhub_download_url_to_file(hub, url, path, &how, NULL, err));
+    PTM_TRY(ptm_torchhub_download_url_to_file(hub, url, path, &how, sha256, err));
+    tell_other(hub, name, sha256);
     if (out_hash_checked) *out_hash_checked = checked;
     *out_path = ptm_steal(&path);
     return PTM_OK;

@@ -189,6 +189,24 @@ static void test_torchhub_weights__are_verified_when_they_are_there(void **state
     hub_end(&c);
 }
 
+/* Nobody asked for a check: nothing is refused, but it is said. */
+static void test_torchhub_weights__another_hash_than_the_name_says_is_told(void **state)
+{
+    PTM_AUTO(ptmi_freep) char *path = NULL;
+    PTM_AUTO(ptmi_freep) char *again = NULL;
+    (void)state;
+    hub_begin(&c, "/bytes/5000");
+    expect(ptm_torchhub_weights(c.hub, c.url, OPTS(.file_name = "net-0badcafe.pth"), &path, NULL,
+                                &c.err),
+           PTM_OK, NULL);
+    assert_non_null(strstr(logged, "not the one in its name"));
+    logged[logged_len = 0] = '\0';
+    expect(ptm_torchhub_weights(c.hub, c.url, OPTS(.file_name = "net.pth"), &again, NULL, &c.err),
+           PTM_OK, NULL);
+    assert_null(strstr(logged, "in its name"));
+    hub_end(&c);
+}
+
 static void test_torchhub_weights__a_page_in_the_cache_is_named(void **state)
 {
     ptm_weights *weights = NULL;
@@ -214,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_weights__go_to_the_checkpoints),
         cmocka_unit_test(test_torchhub_weights__a_state_dict_is_opened),
         cmocka_unit_test(test_torchhub_weights__are_verified_when_they_are_there),
+        cmocka_unit_test(test_torchhub_weights__another_hash_than_the_name_says_is_told),
         cmocka_unit_test(test_torchhub_weights__a_page_in_the_cache_is_named),
     };
     return cmocka_run_group_tests(tests, server_up, server_down);
