@@ -360,16 +360,21 @@ struct ptm_torchhub_load_opts {
 /*
  * Runs an entry point in Python, in a sandbox (bubblewrap: no network, nothing writable but its own
  * folder), and leaves out_dir/model.safetensors, or one file a module, and out_dir/description.json
- * (docs/torch-hub.md). Weights it asks for are fetched by us and handed in. PTM_EUNSUPPORTED where
- * there is no sandbox, PTM_ENOENT where Python, torch or a dependency is missing, PTM_EINVAL when
- * there is no such entry point.
+ * (docs/torch-hub.md). out_dir must not be there, or be empty; it appears whole. Weights it asks
+ * for are fetched by us and handed in.
+ *
+ * PTM_EUNSUPPORTED where there is no sandbox or Python is too old; PTM_ENOENT where Python, torch,
+ * a dependency or hubconf.py is missing; PTM_EINVAL when there is no such entry point, or for the
+ * arguments; PTM_EEXIST where out_dir holds something; PTM_EFORMAT for an exception of the code;
+ * PTM_EIO when it was killed or ended itself; PTM_ELIMIT; those of ptm_torchhub_fetch().
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_load(ptm_torchhub *hub, const char *repo,
                                               const char *entry,
                                               const struct ptm_torchhub_load_opts *opts,
                                               const char *out_dir, struct ptm_err *err);
 /* What Python says is in hubconf.py, from the same sandbox: *out (malloc'ed) is a JSON object
- * {"entries": [{"name", "kind", "signature", "doc"}..], "dependencies": [..]}. args are ignored. */
+ * {"entries": [{"name", "kind", "signature", "doc"}..], "dependencies": [..]}. args are ignored.
+ * Errors as of ptm_torchhub_load(). */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_run_list(ptm_torchhub *hub, const char *repo,
                                                   const struct ptm_torchhub_load_opts *opts,
                                                   char **out, struct ptm_err *err);
