@@ -270,13 +270,27 @@ static ptm_rc from_network(struct fetching *f, struct ptm_torchhub_repo *out, st
 
 /* --- weights that the new copy reaches --- */
 
+/* Of one refresh: entry points share weights. */
+struct refresh {
+    ptm_torchhub *hub;
+    struct ptmi_arena arena;
+    struct ptmi_arena_list urls; /* fetched, lent by the hubconf */
+};
+
+static void refresh_clear(struct refresh *refresh)
+{
+    ptmi_arena_clear(&refresh->arena);
+}
+
 /*
  * Nobody was asked about this repository, and checkpoints are shared by all: what a hubconf.py
  * names comes from the network, not from this machine's files, and must have the hash its name
  * promises.
  */
-static ptm_rc fetch_weights_anew(ptm_torchhub *hub, const char *url, struct ptm_err *err)
+static ptm_rc fetch_weights_anew(struct refresh *refresh, const char *url, struct ptm_err *err)
 {
+    ptm_torchhub *hub = refresh->hub;
+    size_t before = refresh->urls.n;
     if (!ptmi_str_starts_nocase(url, "http://") && !ptmi_str_starts_nocase(url, "https://"))
         return PTM_OK;
     PTM_AUTO(ptmi_freep) char *name = NULL;
@@ -288,6 +302,9 @@ static ptm_rc fetch_weights_anew(ptm_torchhub *hub, const char *url, struct ptm_
     PTM_AUTO(ptmi_freep) char *path = ptmi_path_join(dir, name);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", url);
     if (!ptmi_fs_exists(path)) return PTM_OK;
+    if (!ptmi_arena_list_add_new(&refresh->arena, &refresh->urls, url))
+        return ptm_err_set(err, PTM_ENOMEM, "%s", url);
+    if (refresh->urls.n == before) return PTM_OK;
     struct ptm_torchhub_weights_opts opts = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
     opts.replace = opts.check_hash = true;
     return ptm_torchhub_weights(hub, url, &opts, &out, NULL, err);
@@ -309,11 +326,13 @@ static ptm_rc open_hubconf(ptm_torchhub *hub, const char *dir, ptm_hubconf **out
 static ptm_rc refresh_weights(ptm_torchhub *hub, const char *dir, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_hubconf_closep) ptm_hubconf *hubconf = NULL;
+    PTM_AUTO(refresh_clear)
+    struct refresh refresh = {.hub = hub, .arena = PTMI_ARENA((size_t)4 << 20)};
     PTM_TRY(open_hubconf(hub, dir, &hubconf, err));
     const struct ptm_hub_entry *entry = NULL;
     for (size_t i = 0; hubconf && (entry = ptm_hubconf_entry(hubconf, i)); i++)
         for (size_t k = 0; k < entry->n_urls; k++) {
-            ptm_rc rc = fetch_weights_anew(hub, entry->urls[k], err);
+            ptm_rc rc = fetch_weights_anew(&refresh, entry->urls[k], err);
             if (rc < 0)
                 return ptm_err_ctx(err, rc, "%s is new, but weights it reaches are not", dir);
         }

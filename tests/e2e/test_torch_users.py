@@ -216,7 +216,7 @@ def test_refresh_and_force_reload(ptm, github):
 def test_force_reload_fetches_the_weights_anew(ptm, github):
     url = github.file("anew/net.pth", checkpoint(b"1"))
     github.publish("acme/weights", {"hubconf.py": "from torch.hub import load_state_dict_from_url\n\n\ndef net():\n"
-                                    f"    return load_state_dict_from_url({url!r})\n"})
+                                    f"    return load_state_dict_from_url({url!r})\n\n\ndef other():\n    return net()\n"})
     ptm.run("torch", "fetch", "acme/weights")
     assert {row["name"]: row["urls"] for row in ptm.json_lines("torch", "list", "acme/weights")}["net"] == [url]
     path = pathlib.Path(ptm.run("torch", "weights", url).stdout.strip())
@@ -225,6 +225,7 @@ def test_force_reload_fetches_the_weights_anew(ptm, github):
     assert path.read_bytes() == checkpoint(b"1")
     ptm.run("torch", "fetch", "acme/weights", "--force-reload")
     assert path.read_bytes() == checkpoint(b"2")
+    assert github.count("GET", "/anew/net.pth") == 2  # once each time, whatever the entry points that share it
 
 
 def test_offline_uses_what_is_there_and_says_what_is_not(ptm, github):
