@@ -68,6 +68,15 @@ class Ptm:
         return sqlite3.connect(f"file:{self.root}/.ptm/catalog.db?mode=ro", uri=True)
 
 
+def hub_ptm(folder, github):
+    """A ptm for `ptm torch` against a GitHub on loopback (github.py), with a hub folder of its own."""
+    made = Ptm(folder, github.rewrites)
+    made.env["TORCH_HOME"] = str(folder / "torch")
+    made.hub = folder / "torch/hub"
+    github.forget()
+    return made
+
+
 def git(path, *args, check=True, env=None):
     """Stock git as a user has it, without this machine's configuration."""
     full = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", **(env or {})}

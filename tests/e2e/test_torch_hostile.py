@@ -14,7 +14,7 @@ import zlib
 import pytest
 
 from conftest import PTM as PTM_COMMAND
-from conftest import Ptm
+from conftest import hub_ptm
 from github import GitHub, Link
 
 HUBCONF = "def entry():\n    \"\"\"There.\"\"\"\n"
@@ -29,11 +29,7 @@ def github(tmp_path_factory):
 
 @pytest.fixture
 def ptm(tmp_path, github):
-    ptm = Ptm(tmp_path, github.rewrites)
-    ptm.env["TORCH_HOME"] = str(tmp_path / "torch")
-    ptm.hub = tmp_path / "torch/hub"
-    github.forget()
-    return ptm
+    return hub_ptm(tmp_path, github)
 
 
 def outside(ptm):

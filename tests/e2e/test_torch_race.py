@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import Ptm
+from conftest import hub_ptm
 from github import GitHub
 
 ROUNDS = int(os.environ.get("PTM_ROUNDS", "20"))
@@ -31,11 +31,7 @@ def github(tmp_path_factory):
 
 @pytest.fixture
 def ptm(tmp_path, github):
-    ptm = Ptm(tmp_path, github.rewrites)
-    ptm.env["TORCH_HOME"] = str(tmp_path / "torch")
-    ptm.hub = tmp_path / "torch/hub"
-    github.forget()
-    return ptm
+    return hub_ptm(tmp_path, github)
 
 
 def whole(folder, files):

@@ -14,7 +14,7 @@ import zipfile
 import pytest
 
 import hub_samples
-from conftest import ROOT, Ptm
+from conftest import ROOT, Ptm, hub_ptm
 from github import TOKEN, GitHub, Link, Program
 from servers import pointer
 
@@ -33,11 +33,7 @@ def github(tmp_path_factory):
 
 @pytest.fixture
 def ptm(tmp_path, github):
-    ptm = Ptm(tmp_path, github.rewrites)
-    ptm.env["TORCH_HOME"] = str(tmp_path / "torch")
-    ptm.hub = tmp_path / "torch/hub"
-    github.forget()
-    return ptm
+    return hub_ptm(tmp_path, github)
 
 
 class Faulty:
@@ -226,6 +222,18 @@ def test_force_reload_fetches_the_weights_anew(ptm, github):
     ptm.run("torch", "fetch", "acme/weights", "--force-reload")
     assert path.read_bytes() == checkpoint(b"2")
     assert github.count("GET", "/anew/net.pth") == 2  # once each time, whatever the entry points that share it
+
+
+def test_force_reload_leaves_the_weights_of_others(ptm, github):
+    mine, theirs = github.file("mine/shared.pth", checkpoint(b"mine")), github.file("theirs/shared.pth", checkpoint(b"theirs"))
+    github.publish("acme/taker", {"hubconf.py": "from torch.hub import load_state_dict_from_url\n\n\ndef net():\n"
+                                  f"    return load_state_dict_from_url({theirs!r})\n"})
+    path = pathlib.Path(ptm.run("torch", "weights", mine).stdout.strip())
+    told = ptm.run("torch", "fetch", "acme/taker", "--force-reload").stderr
+    assert path.read_bytes() == checkpoint(b"mine") and "shared.pth is left as it is" in told
+    ptm.run("torch", "trust", "add", "acme/taker")  # who trusts it lets it do what its code would
+    ptm.run("torch", "fetch", "acme/taker", "--force-reload")
+    assert path.read_bytes() == checkpoint(b"theirs")
 
 
 def test_offline_uses_what_is_there_and_says_what_is_not(ptm, github):
