@@ -273,6 +273,7 @@ static ptm_rc from_network(struct fetching *f, struct ptm_torchhub_repo *out, st
 /* Of one refresh: entry points share weights. */
 struct refresh {
     ptm_torchhub *hub;
+    const char *repo;
     struct ptmi_arena arena;
     struct ptmi_arena_list urls; /* fetched, lent by the hubconf */
 };
@@ -284,9 +285,25 @@ static void refresh_clear(struct refresh *refresh)
 
 /*
  * Nobody was asked about this repository, and checkpoints are shared by all: what a hubconf.py
- * names comes from the network, not from this machine's files, and must have the hash its name
- * promises.
+ * names comes from the network, not from this machine's files, and takes the place of what is there
+ * only where it has the hash its name promises, where that came from the same URL, or where the
+ * repository is trusted.
  */
+static bool may_replace(const struct refresh *refresh, const char *name, const char *url)
+{
+    char prefix[65];
+    bool trusted = false;
+    if (ptm_torchhub_hash_prefix(name, prefix)) return true;
+    if (ptmi_weights_origin_is(refresh->hub, name, url)) return true;
+    if (ptm_torchhub_trusted(refresh->hub, refresh->repo, &trusted, NULL) == PTM_OK && trusted)
+        return true;
+    ptmi_log(refresh->hub->ctx, PTM_LOG_WARN, "torchhub",
+             "%s is left as it is: it came from elsewhere, its name has no hash, and %s is not "
+             "trusted",
+             name, refresh->repo);
+    return false;
+}
+
 static ptm_rc fetch_weights_anew(struct refresh *refresh, const char *url, struct ptm_err *err)
 {
     ptm_torchhub *hub = refresh->hub;
@@ -304,7 +321,7 @@ static ptm_rc fetch_weights_anew(struct refresh *refresh, const char *url, struc
     if (!ptmi_fs_exists(path)) return PTM_OK;
     if (!ptmi_arena_list_add_new(&refresh->arena, &refresh->urls, url))
         return ptm_err_set(err, PTM_ENOMEM, "%s", url);
-    if (refresh->urls.n == before) return PTM_OK;
+    if (refresh->urls.n == before || !may_replace(refresh, name, url)) return PTM_OK;
     struct ptm_torchhub_weights_opts opts = PTM_TORCHHUB_WEIGHTS_OPTS_INIT;
     opts.replace = opts.check_hash = true;
     return ptm_torchhub_weights(hub, url, &opts, &out, NULL, err);
@@ -323,11 +340,12 @@ static ptm_rc open_hubconf(ptm_torchhub *hub, const char *dir, ptm_hubconf **out
     return PTM_OK;
 }
 
-static ptm_rc refresh_weights(ptm_torchhub *hub, const char *dir, struct ptm_err *err)
+static ptm_rc refresh_weights(ptm_torchhub *hub, const char *repo, const char *dir,
+                              struct ptm_err *err)
 {
     PTM_AUTO(ptmi_hubconf_closep) ptm_hubconf *hubconf = NULL;
     PTM_AUTO(refresh_clear)
-    struct refresh refresh = {.hub = hub, .arena = PTMI_ARENA((size_t)4 << 20)};
+    struct refresh refresh = {.hub = hub, .repo = repo, .arena = PTMI_ARENA((size_t)4 << 20)};
     PTM_TRY(open_hubconf(hub, dir, &hubconf, err));
     const struct ptm_hub_entry *entry = NULL;
     for (size_t i = 0; hubconf && (entry = ptm_hubconf_entry(hubconf, i)); i++)
@@ -360,7 +378,8 @@ ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
     ptmi_adopt(&f.opts, sizeof f.opts, opts);
     PTM_TRY(ptmi_repo_spec_parse(repo, &f.spec, err));
     PTM_TRY(run(&f, &got, err));
-    if (f.opts.force_reload && f.opts.fresh_weights) PTM_TRY(refresh_weights(hub, got.dir, err));
+    if (f.opts.force_reload && f.opts.fresh_weights)
+        PTM_TRY(refresh_weights(hub, repo, got.dir, err));
     *out = got;
     got = (struct ptm_torchhub_repo){0};
     return PTM_OK;

@@ -219,6 +219,14 @@ PTM_MUST_USE ptm_rc ptmi_archive_resolve_lfs(ptm_torchhub *hub,
                                              const char *dest, const char *work,
                                              struct ptm_err *err);
 
+/* --- weights_origin.c --- */
+
+/* Notes where a checkpoint without a hash in its name came from. */
+PTM_MUST_USE ptm_rc ptmi_weights_origin_note(ptm_torchhub *hub, const char *name, const char *url,
+                                             struct ptm_err *err);
+/* false also where nothing was noted: torch fetched it. */
+bool ptmi_weights_origin_is(ptm_torchhub *hub, const char *name, const char *url);
+
 /* --- where weights go, and what they are --- */
 
 /* HUB_DIR/checkpoints; malloc'ed. */

@@ -135,6 +135,8 @@ ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
     how.progress_arg = own.progress_arg;
     PTM_TRY(ptm_torchhub_download_url_to_file(hub, url, path, &how, sha256, err));
     tell_other(hub, name, sha256);
+    if (sha256[0] && !own.model_dir && !ptm_torchhub_hash_prefix(name, prefix))
+        PTM_TRY(ptmi_weights_origin_note(hub, name, url, err));
     if (out_hash_checked) *out_hash_checked = checked;
     *out_path = ptm_steal(&path);
     return PTM_OK;
