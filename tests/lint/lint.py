@@ -161,12 +161,18 @@ def lint_headers():
     cxx = next((name for name in ("c++", "g++", "clang++", "clang++-14") if shutil.which(name)), None)
     public = sorted((PROJECT / "include/ptm").glob("*.h"))
     private = sorted((PROJECT / "src").rglob("*.h"))
+    # The one library whose headers are not where compilers look by themselves, and the one that may be missing.
+    xml = run("pkg-config", "--cflags", "libxml-2.0") if shutil.which("pkg-config") else None
+    if xml is None or xml.returncode != 0:
+        private = [header for header in private if header.name != "xml_lazy.h"]
+        print("xml_lazy.h was left out: libxml2 is not here", file=sys.stderr)
+    xml_flags = shlex.split(xml.stdout) if xml and xml.returncode == 0 else []
     jobs = [([*cc, "-std=c11", "-pedantic"], "c", header) for header in public]
     if cxx:
         jobs += [([cxx, "-std=c++17", "-pedantic"], "c++", header) for header in public]
     else:
         print("C++ was left out: no compiler for it is here", file=sys.stderr)
-    jobs += [([*cc, "-std=gnu11", "-D_GNU_SOURCE"], "c", header) for header in private]
+    jobs += [([*cc, "-std=gnu11", "-D_GNU_SOURCE", *xml_flags], "c", header) for header in private]
     with tempfile.TemporaryDirectory() as folder:
         for number, (compiler, language, header) in enumerate(jobs):
             source = pathlib.Path(folder) / f"alone_{number}.{'c' if language == 'c' else 'cc'}"
