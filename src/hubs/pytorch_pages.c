@@ -8,10 +8,48 @@
 
 #include <string.h>
 
+#include <libxml/HTMLparser.h>
+#include <libxml/tree.h>
+
 #include "../base/auto.h"
+#include "../base/lazy.h"
 #include "../base/path.h"
 #include "../base/str.h"
-#include "xml_lazy.h"
+
+/* libxml2 comes with the first page (base/lazy.h): it brings the tables of Unicode along. */
+#ifdef PTM_LAZY_XML
+#define CALLS(X)      \
+    X(htmlReadMemory) \
+    X(xmlFree) X(xmlFreeDoc) X(xmlGetLineNo) X(xmlGetNoNsProp) X(xmlNodeGetContent)
+static struct calls {
+    CALLS(PTMI_LAZY_MEMBER)
+} calls;
+#define htmlReadMemory (*calls.htmlReadMemory)
+#define xmlFree (*calls.xmlFree)
+#define xmlFreeDoc (*calls.xmlFreeDoc)
+#define xmlGetLineNo (*calls.xmlGetLineNo)
+#define xmlGetNoNsProp (*calls.xmlGetNoNsProp)
+#define xmlNodeGetContent (*calls.xmlNodeGetContent)
+
+static ptm_rc load_libxml2(struct ptm_err *err)
+{
+    static const char *const names[] = {CALLS(PTMI_LAZY_NAME)};
+    static struct ptmi_lazy library = {
+        .soname = PTM_LAZY_XML,
+        .need = "reading saved pages needs it",
+        .names = names,
+        .n = sizeof names / sizeof *names,
+        .calls = &calls,
+    };
+    return ptmi_lazy_load(&library, err);
+}
+#else
+static ptm_rc load_libxml2(struct ptm_err *err)
+{
+    (void)err;
+    return PTM_OK;
+}
+#endif
 
 PTM_DEFINE_CLEANUP(doc_freep, htmlDocPtr, xmlFreeDoc)
 
@@ -162,7 +200,7 @@ ptm_rc ptmi_pt_read_page(const char *html, size_t len, const char *fallback_slug
     *out_is_page = false;
     if (len > PTMI_PT_PAGE_MAX)
         return ptm_err_set(err, PTM_ELIMIT, "%s: a page of %zu bytes", fallback_slug, len);
-    PTM_TRY(ptmi_xml_load(err));
+    PTM_TRY(load_libxml2(err));
     PTM_AUTO(doc_freep)
     htmlDocPtr doc =
         htmlReadMemory(html, (int)len, NULL, "UTF-8",
