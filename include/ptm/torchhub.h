@@ -315,7 +315,10 @@ struct ptm_torchhub_weights_opts {
     const char *model_dir; /* made where it is missing; NULL: HUB_DIR/checkpoints */
     const char *file_name; /* NULL: the last part of the URL's path */
     bool check_hash;       /* by the prefix in the file name, also when it is there already */
-    bool replace;          /* fetch even when it is there */
+    /* The same for what this call fetches. Eight decimal digits, which may be a date, are only told
+     * of when they are not the hash. */
+    bool check_new;
+    bool replace; /* fetch even when it is there */
     void (*progress)(void *arg, int64_t done, int64_t total);
     void *progress_arg;
 };

@@ -458,8 +458,9 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
     [PTMI_OPT_CHECK_HASH] =
         {
             .name = "check-hash",
-            .help = "The file's SHA-256 must begin with the 8 or more hex digits that its name has "
-                    "between - and a dot, also when it is there already.",
+            .help =
+                "Also when the file is there already, its SHA-256 must begin with the 8 or more "
+                "hex digits that its name has between - and a dot; a wrong one is fetched anew.",
             .groups = PTMI_GROUP_TORCH_WEIGHTS,
             .flags = PTMI_OPT_FLAG,
         },

@@ -37,6 +37,7 @@ ptm_rc ptmi_verb_torch_weights(struct ptmi_cli *cli, int *status, struct ptm_err
     opts.model_dir = ptmi_values_text(&cli->values, PTMI_OPT_MODEL_DIR, NULL);
     opts.file_name = ptmi_values_text(&cli->values, PTMI_OPT_FILE_NAME, NULL);
     opts.check_hash = ptmi_values_flag(&cli->values, PTMI_OPT_CHECK_HASH, NULL);
+    opts.check_new = true;
     opts.replace = ptmi_values_flag(&cli->values, PTMI_OPT_FORCE, NULL);
     if (!opts.file_name) PTM_TRY(ptmi_weights_name(url, &name, err));
     PTM_TRY(ptmi_torch_open(cli, &torch, err));

@@ -349,7 +349,8 @@ static const struct ptmi_verb table[] = {
         .operands = "URL",
         .summary = "Fetch weights into the hub folder; print the path.",
         .text = "What torch.hub.load_state_dict_from_url() would fetch, under the name it would "
-                "have there; what is there is not fetched again. ptm weights ls shows what is in "
+                "have there; what is there is not fetched again. Where the name holds a hash "
+                "(net-1a2b3c4d.pth), what is fetched must have it. ptm weights ls shows what is in "
                 "it, ptm weights scan whether loading it is safe.",
         .examples = {{"torch weights https://download.pytorch.org/models/resnet18-f37072fd.pth",
                       NULL},

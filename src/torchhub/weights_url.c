@@ -116,6 +116,19 @@ static void tell_other(ptm_torchhub *hub, const char *name, const char sha256[65
              name, sha256);
 }
 
+static bool may_be_date(const char *prefix)
+{
+    return strlen(prefix) == 8 && strspn(prefix, "0123456789") == 8;
+}
+
+/* Is the hash in the name, if there is one, to be that of the file? */
+static bool wants_hash(const struct ptm_torchhub_weights_opts *opts, const char *path,
+                       const char *prefix)
+{
+    if (opts->check_hash) return true;
+    return opts->check_new && !may_be_date(prefix) && (opts->replace || !ptmi_fs_exists(path));
+}
+
 ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
                             const struct ptm_torchhub_weights_opts *opts, char **out_path,
                             bool *out_hash_checked, struct ptm_err *err)
@@ -127,7 +140,8 @@ ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
     char prefix[65], sha256[65] = "";
     ptmi_adopt(&own, sizeof own, opts);
     PTM_TRY(place(hub, url, &own, &name, &path, err));
-    bool checked = own.check_hash && ptm_torchhub_hash_prefix(name, prefix);
+    bool has_hash = ptm_torchhub_hash_prefix(name, prefix);
+    bool checked = has_hash && wants_hash(&own, path, prefix);
     if (own.check_hash && !checked) tell_unchecked(hub, name);
     how.hash_prefix = checked ? prefix : NULL;
     how.replace = own.replace;
@@ -135,7 +149,7 @@ ptm_rc ptm_torchhub_weights(ptm_torchhub *hub, const char *url,
     how.progress_arg = own.progress_arg;
     PTM_TRY(ptm_torchhub_download_url_to_file(hub, url, path, &how, sha256, err));
     tell_other(hub, name, sha256);
-    if (sha256[0] && !own.model_dir && !ptm_torchhub_hash_prefix(name, prefix))
+    if (sha256[0] && !own.model_dir && !has_hash)
         PTM_TRY(ptmi_weights_origin_note(hub, name, url, err));
     if (out_hash_checked) *out_hash_checked = checked;
     *out_path = ptm_steal(&path);

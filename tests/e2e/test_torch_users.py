@@ -346,10 +346,14 @@ def test_weights_are_checked_by_the_hash_in_their_name(ptm, github):
     assert path.read_bytes() == b"PK\3\4 damaged"
     ptm.run("torch", "weights", url, "--check-hash")
     assert path.read_bytes() == data
-    wrong = github.file("hash/net-00000000.pth", data)
-    done = ptm.run("torch", "weights", wrong, "--check-hash", expect=None)
-    assert done.returncode and 'invalid hash value (expected "00000000"' in done.stderr
-    ptm.run("torch", "weights", wrong)  # not asked for
+    for flags in ((), ("--check-hash",)):  # what is fetched has its hash in any case
+        wrong = github.file("hash/net-0badcafe.pth", data)
+        done = ptm.run("torch", "weights", wrong, *flags, expect=None)
+        assert done.returncode and 'invalid hash value (expected "0badcafe"' in done.stderr
+        assert not (ptm.hub / "checkpoints/net-0badcafe.pth").exists()
+    dated = github.file("hash/net-20230101.pth", data)
+    assert "not the one in its name" in ptm.run("torch", "weights", dated).stderr  # digits that may be a date refuse nothing
+    assert ptm.run("torch", "weights", dated, "--check-hash", "--force", expect=None).returncode
 
 
 def test_weights_under_another_name_and_folder(ptm, github, tmp_path):
