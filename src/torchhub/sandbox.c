@@ -41,6 +41,13 @@ static const char *const ETC[] = {"/etc/alternatives", "/etc/fonts",         "/e
 static const char *const NEVER[] = {"/etc",  "/proc", "/sys", "/dev", "/run", "/var",
                                     "/root", "/home", "/tmp", "/srv", "/mnt", "/media"};
 
+/* Of /proc what is the whole machine's. Its files ask for the number of a user, not for rights: the
+ * code of a root's sandbox could name itself as the program that the kernel starts on a crash.
+ * Bubblewrap means to cover some of them, and leaves out those whose folder cannot be written. */
+static const char *const KERNEL[] = {
+    "/proc/sys",  "/proc/sysrq-trigger", "/proc/irq",    "/proc/bus",  "/proc/fs",
+    "/proc/acpi", "/proc/scsi",          "/proc/driver", "/proc/mtrr", "/proc/pressure"};
+
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 void ptmi_sandbox_clear(struct ptmi_sandbox *box)
@@ -182,6 +189,11 @@ static ptm_rc add_system(struct ptmi_sandbox *box, struct ptmi_arena_list *argv,
                                        "--tmpfs",
                                        "/tmp"};
     for (size_t i = 0; i < COUNT(rest); i++) PTM_TRY(add(box, argv, rest[i], err));
+    for (size_t i = 0; i < COUNT(KERNEL); i++) {
+        PTM_TRY(add(box, argv, "--ro-bind-try", err));
+        PTM_TRY(add(box, argv, KERNEL[i], err));
+        PTM_TRY(add(box, argv, KERNEL[i], err));
+    }
     return PTM_OK;
 }
 
