@@ -13,6 +13,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from . import _hub_core
 from ._core import Error
+from ._hub_errors import StatusError
 
 _HEADERS = ("Content-Type: application/x-git-upload-pack-request", "Accept: application/x-git-upload-pack-result", "Git-Protocol: version=2")
 _FLUSH, _DELIMITER = b"0000", b"0001"
@@ -57,7 +58,14 @@ def ls_refs(owner: str, name: str, prefixes: Sequence[str]) -> Tuple[Dict[str, L
     url = f"https://github.com/{owner}/{name}.git/git-upload-pack"
     refs: Dict[str, List[str]] = {}
     head = None
-    for line in _lines(_hub_core.request(url, _headers(), _question(prefixes)), url):
+    try:
+        answer = _hub_core.request(url, _headers(), _question(prefixes))
+    except StatusError as error:
+        if error.http_status not in (401, 404):
+            raise
+        told = f"https://github.com/{owner}/{name}: no such repository, or a private one; set GITHUB_TOKEN if you may see it"
+        raise StatusError(told, error.reason, error.retryable, error.http_status, f"https://github.com/{owner}/{name}") from None
+    for line in _lines(answer, url):
         oid, ref, *attributes = line.split(" ")
         refs[ref] = [oid] + [attribute[7:] for attribute in attributes if attribute.startswith("peeled:")]
         if ref == "HEAD":

@@ -82,6 +82,7 @@ static ptm_rc fetch_trusted(struct ptmi_run *run, struct ptm_err *err)
     struct ptm_torchhub_fetch_opts opts = PTM_TORCHHUB_FETCH_OPTS_INIT;
     ptmi_adopt(&opts, sizeof opts, run->opts->fetch);
     if (opts.trust == PTM_TRUST_SKIP) opts.trust = PTM_TRUST_CHECK;
+    opts.fresh_weights = false; /* those that the code asks for are fetched anew when it does */
     PTM_TRY(ptm_torchhub_fetch(run->hub, run->label, &opts, &run->repo, err));
     char *real = realpath(run->repo.dir, NULL);
     if (!real) return ptm_err_sys(err, errno, "%s", run->repo.dir);

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import PTM, Ptm
 from github import TOKEN, GitHub
+from run_entry import forbidden
 
 HUBCONF = '''"""Small nets."""
 dependencies = ["json"]
@@ -117,6 +118,18 @@ def test_fetch_prints_the_folder_and_asks_once(ptm, github):
     again = ptm.run("torch", "fetch", "acme/model")
     assert again.stdout == first.stdout and "in the cache already" in again.stderr
     assert len(github.requests()) == asked
+
+
+@pytest.mark.skipif(forbidden() is not None, reason=str(forbidden()))
+def test_load_fetches_anew_once(ptm, github):
+    url = github.file("once/net.txt", b"some text")
+    github.publish("acme/once", {"hubconf.py": "import urllib.request\n\n\ndef net():\n    from torch.hub import load_state_dict_from_url\n"
+                                 f"    return load_state_dict_from_url({url!r})\n\n\ndef plain():\n    return urllib.request.urlopen({url!r}).read().decode()\n"})
+    ptm.run("torch", "trust", "add", "acme/once")
+    (ptm.hub / "checkpoints").mkdir()
+    (ptm.hub / "checkpoints/net.txt").write_bytes(b"old")
+    ptm.run("torch", "load", "acme/once", "plain", "--force-reload", "--out", "o")
+    assert github.count("GET", "/once/net.txt", host="files.example.org") == 1
 
 
 def test_refresh_tells_and_force_reload_takes(ptm, github):

@@ -170,9 +170,10 @@ def test_load__without_ref_uses_the_cached_copy_without_network(online, acme, mo
 
 
 def test_load__of_a_repository_nobody_has_is_an_error(online, acme):  # noqa: F811
-    with pytest.raises((ValueError, urllib.error.HTTPError)) as error:
-        online.load("acme/absent:main", "answer", trust_repo=True)
-    assert isinstance(error.value, Error) and "absent" in str(error.value)
+    for repo in ("acme/absent:main", "acme/absent"):
+        with pytest.raises((ValueError, urllib.error.HTTPError)) as error:
+            online.load(repo, "answer", trust_repo=True)
+        assert isinstance(error.value, Error) and "absent" in str(error.value) and "upload-pack" not in str(error.value)
 
 
 def test_load__of_a_commit_of_a_fork_is_refused(online, acme):  # noqa: F811
