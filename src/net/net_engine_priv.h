@@ -49,7 +49,7 @@ struct ptmi_transfer {
     int status;
     int64_t received;
     bool over_body;
-    bool inside; /* the connection would have led into the user's own network */
+    bool inside;       /* the connection would have led into the user's own network */
     ptm_rc headers_rc; /* PTM_ELIMIT, PTM_ENOMEM */
     char curl_text[CURL_ERROR_SIZE];
 };
