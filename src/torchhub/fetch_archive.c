@@ -45,24 +45,46 @@ static void tell(void *arg, int64_t done, int64_t total)
     ptmi_task_progress(job->hub->ctx, job->task, done, total);
 }
 
+/* What came is resumed by the next call; nothing is nothing to resume. */
+static void drop_empty_part(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_size == 0) ptmi_drop_part(path);
+}
+
+/* Said before what err says. */
+static PTM_MUST_USE ptm_rc no_room(const char *dir, int64_t has, ptm_rc rc, struct ptm_err *err)
+{
+    char free_now[32], kept[32];
+    return ptm_err_ctx(err, rc,
+                       "%s: %s are free on its disk, and %s must stay so; make room, or use "
+                       "another --hub-dir",
+                       dir, ptmi_str_human_size(has, free_now),
+                       ptmi_str_human_size(KEEP_FREE, kept));
+}
+
 static ptm_rc fetch_from(struct archive_job *job, const char *url, struct ptm_err *err)
 {
+    const char *dir = ptm_torchhub_get_dir(job->hub);
     ptm_net *net = NULL;
     char sha256[65];
     int64_t has = 0;
     struct ptm_net_download d = PTM_NET_DOWNLOAD_INIT;
     PTM_TRY(ptmi_torchhub_net(job->hub, &net, err));
-    PTM_TRY(ptmi_fs_free_bytes(ptm_torchhub_get_dir(job->hub), &has, err));
+    PTM_TRY(ptmi_fs_free_bytes(dir, &has, err));
     if (has <= KEEP_FREE)
-        return ptm_err_set(err, PTM_ENOSPC, "%s: the disk is full", ptm_torchhub_get_dir(job->hub));
+        return no_room(dir, has, ptm_err_set(err, PTM_ENOSPC, "no room for the archive"), err);
     d.url = url;
     d.part_path = job->zip;
     d.progress = tell;
     d.progress_arg = job;
     /* GitHub tells no size, and another server might never end. */
     d.max_bytes = has - KEEP_FREE;
-    if (d.max_bytes > PTM_LIMIT_EXTRACT_BYTES) d.max_bytes = PTM_LIMIT_EXTRACT_BYTES;
-    return ptm_net_fetch(net, &d, sha256, NULL, err);
+    bool by_disk = d.max_bytes < PTM_LIMIT_EXTRACT_BYTES;
+    if (!by_disk) d.max_bytes = PTM_LIMIT_EXTRACT_BYTES;
+    ptm_rc rc = ptm_net_fetch(net, &d, sha256, NULL, err);
+    if (rc < 0) drop_empty_part(job->zip);
+    return rc == PTM_ELIMIT && by_disk ? no_room(dir, has, PTM_ENOSPC, err) : rc;
 }
 
 /* base/repos/OWNER/NAME/zipball/WHAT, or without the "repos/". */

@@ -16,13 +16,23 @@
 #include "../base/path.h"
 #include "../base/str.h"
 
+/* Hub folders are shared: others may read what is there, and nothing else. */
+static PTM_MUST_USE ptm_rc tell_read_only(ptm_torchhub *hub, ptm_rc rc, struct ptm_err *err)
+{
+    if (rc != PTM_EPERM) return rc;
+    return ptm_err_ctx(err, rc,
+                       "the hub folder %s cannot be written here; another one: --hub-dir, or "
+                       "TORCH_HOME",
+                       ptm_torchhub_get_dir(hub));
+}
+
 ptm_rc ptmi_hub_lock(ptm_torchhub *hub, const char *folder, ptmi_lock **out, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_freep) char *dir = NULL;
-    PTM_TRY(ptmi_torchhub_own_dir(hub, "locks", &dir, err));
+    PTM_TRY(tell_read_only(hub, ptmi_torchhub_own_dir(hub, "locks", &dir, err), err));
     PTM_AUTO(ptmi_freep) char *path = ptmi_str_printf("%s/%s.lock", dir, folder);
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", folder);
-    return ptmi_lock_take(hub->ctx, path, out, err);
+    return tell_read_only(hub, ptmi_lock_take(hub->ctx, path, out, err), err);
 }
 
 ptm_rc ptmi_hub_tmp_name(ptm_torchhub *hub, const char *folder, char **out, struct ptm_err *err)
@@ -119,6 +129,10 @@ ptm_rc ptmi_hub_remove(ptm_torchhub *hub, const char *folder, struct ptm_err *er
     PTM_AUTO(ptmi_freep) char *old = NULL;
     if (!path) return ptm_err_set(err, PTM_ENOMEM, "%s", folder);
     PTM_TRY(ptmi_hub_tmp_name(hub, folder, &old, err));
-    if (rename(path, old) != 0) return ptm_err_sys(err, errno, "%s: cannot remove", path);
+    if (rename(path, old) != 0) {
+        int why = errno;
+        if (why == ENOENT && !ptmi_fs_exists(path)) return PTM_OK; /* another was faster */
+        return ptm_err_sys(err, why, "%s: cannot remove", path);
+    }
     return ptmi_fs_remove_tree(old, err);
 }

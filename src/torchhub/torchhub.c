@@ -3,8 +3,10 @@
  * first needs them: listing what is in the cache starts neither. */
 #include "torchhub_priv.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/adopt.h"
 #include "../base/path.h"
@@ -134,12 +136,16 @@ ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct ptm_err *err)
     return rc;
 }
 
+/* Services and cron jobs may have no HOME: then the home is that of the user, as in Python. */
 char *ptmi_expand_home(const char *path)
 {
+    char text[4096];
+    struct passwd entry, *user = NULL;
+    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0')) return strdup(path);
     const char *home = getenv("HOME");
-    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0') || !home || !*home)
-        return strdup(path);
-    return ptmi_str_printf("%s%s", home, path + 1);
+    if (!home && getpwuid_r(geteuid(), &entry, text, sizeof text, &user) == 0 && user)
+        home = user->pw_dir;
+    return home && *home ? ptmi_str_printf("%s%s", home, path + 1) : strdup(path);
 }
 
 /* Torch takes a variable that is set but empty as it is; so do we, for the folder to be the same.

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "torchhub/hub_items.h"
 #include "torchhub_cached.h"
 
 #define SHA_OF_X "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
@@ -212,6 +213,18 @@ static ptm_rc rm(struct cached_hub *t, const char *what)
     return ptm_torchhub_cache_remove(t->hub, what, &t->err);
 }
 
+/* Of two `cache rm` at once the second finds nothing, which is what it wanted. */
+static void test_torchhub_items__gone_meanwhile_is_removed(void **state)
+{
+    struct cached_hub *t = *state;
+    PTM_AUTO(ptmi_hub_items_clear) struct ptmi_hub_items items = {0};
+    fill(t);
+    assert_int_equal(ptmi_hub_items_read(t->hub, &items, &t->err), PTM_OK);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < items.n; i++)
+            assert_int_equal(ptmi_hub_item_remove(t->hub, &items.items[i], &t->err), PTM_OK);
+}
+
 static void test_torchhub_items__are_removed_by_path(void **state)
 {
     struct cached_hub *t = *state;
@@ -339,6 +352,7 @@ int main(void)
         TEST(test_torchhub_items__prune_removes_leftovers_only),
         TEST(test_torchhub_items__prune_by_age),
         TEST(test_torchhub_items__work_under_a_lock_is_no_leftover),
+        TEST(test_torchhub_items__gone_meanwhile_is_removed),
         TEST(test_torchhub_items__are_removed_by_path),
         TEST(test_torchhub_items__nothing_else_is_removed),
         TEST(test_torchhub_items__are_removed_by_name),
