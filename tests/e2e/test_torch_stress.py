@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""`ptm torch` where the machine is in the way: a disk that is too small, a hub folder of somebody else's, no HOME."""
+"""`ptm torch` where the machine is in the way: a disk that is too small, a hub folder of somebody else's, no HOME; and a server that
+sends the archive's request elsewhere."""
+import json
 import os
 import pathlib
 import pwd
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -84,3 +87,42 @@ def test_without_home_the_hub_folder_is_where_torch_has_it(ptm):
     for name in ("HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
         ptm.env.pop(name, None)
     assert ptm.run("torch", "dir").stdout.strip() == pwd.getpwuid(os.geteuid()).pw_dir + "/.cache/torch/hub"
+
+
+CANNED = pathlib.Path(__file__).resolve().parents[1] / "httpd/canned.py"
+
+
+class Canned:
+    """canned.py with these rules, for as long as the block runs."""
+
+    def __init__(self, folder, rules):
+        folder.mkdir()
+        (folder / "rules").write_text(json.dumps(rules))
+        self.log = folder / "log"
+        self.process = subprocess.Popen([sys.executable, CANNED, folder / "rules", self.log], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+    def asked(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+
+def test_an_archive_that_is_elsewhere_does_not_get_the_token(ptm, tmp_path):
+    with Canned(tmp_path / "elsewhere", []) as elsewhere:
+        targets = ("file:///etc/passwd", f"http://localhost:{elsewhere.port}/x.zip", f"http://127.0.0.1:{elsewhere.port}/x.zip")
+        for i, target in enumerate(targets):
+            with Canned(tmp_path / f"first{i}", [{"status": 302, "headers": {"Location": target}}]) as first:
+                ptm.env["PTM_REWRITE"] = " ".join(f"https://{host}/=http://127.0.0.1:{first.port}/" for host in ("github.com", "api.github.com"))
+                ptm.env["GITHUB_TOKEN"] = "ghp_secret0123456789"
+                ptm.run("torch", "fetch", "acme/away:main", "--skip-validation", expect=3)
+                assert "Authorization" in first.asked()
+            assert [path for path in ptm.hub.rglob("*") if path.is_file()] == []
+        asked = elsewhere.asked()
+        assert asked.count("/x.zip") >= 2 and "uthorization" not in asked and "ghp_secret" not in asked
