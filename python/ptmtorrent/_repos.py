@@ -183,6 +183,10 @@ class _Importlib(ModuleType):
         with copy.own_names_in_errors():
             return importlib.import_module(f"{copy.name}.{name}")
 
+    def invalidate_caches(self) -> None:
+        self.__dict__["_copy"].look_again()
+        importlib.invalidate_caches()
+
 
 class Copy:
     """A repository's folder, under its private name."""
@@ -198,6 +202,7 @@ class Copy:
         self.builtins["__import__"] = self.import_
         self.importlib = _Importlib(self)
         self._own: Dict[str, bool] = {}
+        self._times: List[int] = []  # when its folders last changed
         self._seen: Set[str] = set()
 
     def _look_at_path(self) -> None:
@@ -209,12 +214,25 @@ class Copy:
                 self.folders.insert(0 if sys.path[0] == entry else len(self.folders), real)
                 self._own.clear()
 
+    def look_again(self) -> None:
+        """Modules that were not there may be by now: repositories build some (setup.py build_ext) when importing them has failed. What was
+        found stays the repository's."""
+        self._own = {top: True for top, own in list(self._own.items()) if own}
+
+    def _look_at_times(self) -> None:
+        times = [_changed(folder) for folder in self.folders]
+        if times != self._times:
+            self._times = times
+            self.look_again()
+
     def owns(self, top: str) -> bool:
         """Is a top-level name one of the repository's own modules?"""
         self._look_at_path()
-        if top not in self._own:
-            self._own[top] = self._is_own(top)
-        return self._own[top]
+        self._look_at_times()
+        own = self._own.get(top)
+        if own is None:
+            own = self._own[top] = self._is_own(top)
+        return own
 
     def _is_own(self, top: str) -> bool:
         if top in sys.builtin_module_names or is_stdlib(sys.modules.get(top)):
@@ -306,6 +324,13 @@ class Copy:
         """Its modules are run anew when they are imported next."""
         for name in [name for name in sys.modules if name == self.name or name.startswith(self.name + ".")]:
             del sys.modules[name]
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _identity(directory: str) -> Any:

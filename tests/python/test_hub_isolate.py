@@ -120,6 +120,17 @@ def test_namespace_packages__are_the_repositorys(hub, tmp_path):  # noqa: F811
     assert [load(hub, str(tmp_path / name)) for name in "abab"] == ["a", "b", "a", "b"]
 
 
+@pytest.mark.parametrize("isolate", [False, True])
+def test_modules__that_the_repository_makes_itself_are_found(hub, tmp_path, isolate):  # noqa: F811
+    folder = write_tree(tmp_path / "r", {
+        "hubconf.py": "import importlib, os\nHERE = os.path.dirname(__file__)\n\n\ndef make(name):\n"
+                      "    with open(os.path.join(HERE, name + '.py'), 'w') as file:\n        file.write('W = 1')\n\n\n"
+                      "try:\n    import made_now\nexcept ImportError:\n    make('made_now')\n    importlib.invalidate_caches()\n    import made_now\n\n\n"
+                      "def net():\n    try:\n        import made_late\n    except ImportError:\n        make('made_late')\n"
+                      "        os.utime(HERE, (1, 1))\n        import made_late\n    return made_now.W, made_late.W\n"})
+    assert load(hub, folder, isolate=isolate) == (1, 1)
+
+
 def test_folders__that_the_repository_puts_on_sys_path(hub, tmp_path):  # noqa: F811
     for name in "ab":
         write_tree(tmp_path / name, {
