@@ -67,6 +67,14 @@ _net_state: list = []
 _pid = 0
 
 
+def _new_lock() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_new_lock)
+
+
 def _fresh() -> None:
     # A forked child has none of the engine's threads: it begins anew (and leaves the parent's alone).
     global _context, _net, _pid

@@ -6,7 +6,7 @@ import collections
 import os
 import threading
 import weakref
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 from ._core import check, ffi, lib, net_opts, new_err, text
 
@@ -112,9 +112,18 @@ def handle(directory: Optional[str] = None, offline: bool = False) -> Handle:
         return made
 
 
+def _start(thread: threading.Thread) -> bool:
+    try:
+        thread.start()
+    except RuntimeError:  # no more threads, or the interpreter is about to end
+        return False
+    return True
+
+
 def _interruptible(use: Handle, call: Callable[[], Any]) -> Any:
     """call(), which waits in C for the network. Python acts on Ctrl-C only between its own steps: so the main thread leaves the call to
-    another one, and ends it when it is interrupted. What was fetched stays for the next call to go on with."""
+    another one, and ends it when it is interrupted. What was fetched stays for the next call to go on with. Who presses Ctrl-C twice does
+    not wait for that end: call itself must hold all that C is given."""
     if threading.current_thread() is not threading.main_thread():
         return call()
     done, result, errors = threading.Event(), [], []
@@ -126,16 +135,18 @@ def _interruptible(use: Handle, call: Callable[[], Any]) -> Any:
             errors.append(error)
         finally:
             done.set()
+    thread = threading.Thread(target=work, name="ptmtorrent", daemon=True)
     try:
-        threading.Thread(target=work, name="ptmtorrent", daemon=True).start()
-    except RuntimeError:  # no more threads, or the interpreter is about to end
-        return call()
-    try:
-        done.wait()
+        alone = not _start(thread)
+        if not alone:
+            done.wait()
     except BaseException:
-        use.cancel()
-        done.wait()
+        use.cancel()  # a thread that had not begun finds its call ended
+        if thread.is_alive():
+            done.wait()
         raise
+    if alone:
+        return call()
     if errors:
         raise errors[0]
     return result[0]
@@ -260,8 +271,11 @@ def download(url: str, dst: str, hash_prefix: Optional[str], weights: bool, bar:
     keep = ffi.new_handle(progress)
     if progress:
         opts.progress, opts.progress_arg = lib.ptm_py_progress, keep
+
+    def call(_held: Any = (prefix, keep)) -> int:
+        return lib.ptm_torchhub_download_url_to_file(use.pointer, url.encode(), os.fsencode(dst), opts, ffi.NULL, err)
     try:
-        rc = _interruptible(use, lambda: lib.ptm_torchhub_download_url_to_file(use.pointer, url.encode(), os.fsencode(dst), opts, ffi.NULL, err))
+        rc = _interruptible(use, call)
     finally:
         if progress:
             progress.finish()
@@ -278,8 +292,13 @@ def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None)
     ask.headers, ask.n_headers = array, len(lines)
     data = ffi.from_buffer(body) if body else ffi.NULL
     ask.body, ask.body_len = data, len(body or b"")
-    try:
-        _check(_interruptible(use, lambda: lib.ptm_net_perform(use.net(), ask, out, err)), err, url)
-        return bytes(ffi.buffer(out.body, out.body_len)) if out.body != ffi.NULL else b""
-    finally:
-        lib.ptm_net_response_clear(out)
+
+    def call(_held: Any = (lines, array, where, data)) -> Tuple[int, bytes]:
+        rc = lib.ptm_net_perform(use.net(), ask, out, err)
+        try:
+            return rc, bytes(ffi.buffer(out.body, out.body_len)) if out.body != ffi.NULL else b""
+        finally:
+            lib.ptm_net_response_clear(out)
+    rc, answer = _interruptible(use, call)
+    _check(rc, err, url)
+    return answer

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Downloads and state dicts of ptmtorrent.hub: whole, checked, shown by a bar, and nothing in them run. What else it has is in test_hub.py."""
+import gc
 import hashlib
 import io
 import os
 import pathlib
+import signal
 import stat
 import subprocess
 import sys
+import threading
 import urllib.error
 import warnings
+import weakref
 import zipfile
 
 import pytest
 
 from hub_ground import NOWHERE, github, hub, hub_samples, online  # noqa: F401
-from ptmtorrent import Error
+from ptmtorrent import Error, _core, _hub_core
 
 # --- downloads ---
 
@@ -134,13 +138,70 @@ def test_download__ends_at_ctrl_c_and_is_gone_on_with(github, tmp_path):  # noqa
     assert (tmp_path / "slow").read_bytes() == (github.dir / "files/slow.bin").read_bytes()
 
 
+def test_download__that_is_interrupted_while_it_begins_is_ended_too(online, github, tmp_path, monkeypatch):  # noqa: F811
+    url, start = github.slow_file("begin.bin", os.urandom(1_500_000)), threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            online.download_url_to_file(url, tmp_path / "f", progress=False)
+    assert "ptmtorrent" not in [thread.name for thread in threading.enumerate() if thread.is_alive()] and not (tmp_path / "f").exists()
+    online.download_url_to_file(url, tmp_path / "f", progress=False)
+    assert (tmp_path / "f").read_bytes() == (github.dir / "files/begin.bin").read_bytes()
+
+
+def test_download__that_is_left_at_the_second_ctrl_c_keeps_what_c_was_given(hub, tmp_path, monkeypatch):  # noqa: F811
+    calls, made = [], []
+
+    def left(use, call):
+        calls.append(call)
+        raise KeyboardInterrupt
+
+    class Noted(_hub_core._Progress):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+    monkeypatch.setattr(_hub_core, "_interruptible", left)
+    monkeypatch.setattr(_hub_core, "_Progress", Noted)
+    with pytest.raises(KeyboardInterrupt):
+        hub.download_url_to_file("https://github.com/acme/f", tmp_path / "f", "01234567")
+    gc.collect()
+    assert made[0]() is not None
+    calls.clear()
+    gc.collect()
+    assert made[0]() is None
+
+
+def test_fork__while_another_thread_makes_the_context(hub):  # noqa: F811
+    held, go = threading.Event(), threading.Event()
+
+    def hold():
+        with _core._lock:
+            held.set()
+            go.wait(30)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        _core.context()
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    go.set()
+    thread.join(30)
+    assert status == 0
+
+
 def test_log__of_the_library_is_pythons(online, github, tmp_path, caplog):  # noqa: F811
     data = b"right" * 100
     (tmp_path / "x.dat").write_bytes(b"wrong")
     url = github.file("x.dat", data)
-    from ptmtorrent import _hub_core
     with caplog.at_level("WARNING", "ptmtorrent"):
-        _hub_core.download(url, str(tmp_path / "x.dat"), hashlib.sha256(data).hexdigest(), False, None)
+        _hub_core.download(url, str(tmp_path / "x.dat"), hashlib.sha256(data).hexdigest(), True, None)
     assert (tmp_path / "x.dat").read_bytes() == data
     assert {record.name for record in caplog.records} == {"ptmtorrent.torchhub"} and "fetching it anew" in caplog.text
 
