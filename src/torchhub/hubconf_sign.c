@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hubconf_sign.c - signatures and docstrings of entry points, from the source. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "../base/auto.h"
@@ -12,11 +13,24 @@
 
 /* --- signatures --- */
 
-/* What callers of this cannot give any more. */
+/* What a partial, or an object, gives already. */
 struct bound {
     size_t positional;
     struct ptmi_py_value *const *names; /* NULL where positional */
+    struct ptmi_py_value *const *values;
     size_t n_names;
+};
+
+/* A signature while it is written. */
+struct writer {
+    ptmi_py *py;
+    const struct ptmi_py_value *func;
+    const struct bound *bound;
+    struct ptmi_arena *arena;
+    struct ptmi_buf out;
+    size_t left;    /* positional ones that are given already */
+    bool by_name;   /* parameters from here on are taken by name alone */
+    bool star_owed; /* and the "*" that says so is not written yet */
 };
 
 static struct ptmi_py_span span(const struct ptmi_py_value *func, TSNode node)
@@ -42,43 +56,92 @@ static TSNode name_of(ptmi_py *py, TSNode parameter)
     }
 }
 
-static bool is_bound(const struct bound *bound, struct ptmi_py_span name)
+/* The value that is given by name; NULL: none. */
+static const struct ptmi_py_value *given(const struct bound *bound, struct ptmi_py_span name)
 {
     for (size_t i = 0; i < bound->n_names; i++)
-        if (bound->names[i] && ptmi_py_span_is(name, bound->names[i]->str)) return true;
-    return false;
+        if (bound->names[i] && ptmi_py_span_is(name, bound->names[i]->str)) return bound->values[i];
+    return NULL;
 }
 
-static ptm_rc put_parameter(ptmi_py *py, const struct ptmi_py_value *func, TSNode parameter,
-                            struct ptmi_buf *out, struct ptmi_arena *arena)
+static ptm_rc put(struct writer *writer, const char *text)
 {
-    (void)py;
-    char *text = ptmi_py_folded(arena, span(func, parameter));
     if (!text) return PTM_ENOMEM;
-    if (out->len > 1) PTM_TRY(ptmi_buf_puts(out, ", ", NULL));
-    return ptmi_buf_puts(out, text, NULL);
+    if (writer->out.len > 1) PTM_TRY(ptmi_buf_puts(&writer->out, ", ", NULL));
+    return ptmi_buf_puts(&writer->out, text, NULL);
 }
 
-static ptm_rc put_parameters(ptmi_py *py, const struct ptmi_py_value *func,
-                             const struct bound *bound, struct ptmi_buf *out,
-                             struct ptmi_arena *arena)
+static ptm_rc put_value(struct writer *writer, const struct ptmi_py_value *value)
 {
-    size_t left = bound->positional;
-    TSNode list = ptmi_py_field_of(&py->lang, func->node, PYF_PARAMETERS);
+    struct ptmi_buf *out = &writer->out;
+    switch (value->type) {
+    case PYV_NONE:
+        return ptmi_buf_puts(out, "None", NULL);
+    case PYV_BOOL:
+        return ptmi_buf_puts(out, value->num ? "True" : "False", NULL);
+    case PYV_INT:
+        return ptmi_buf_printf(out, NULL, "%" PRId64, value->num);
+    case PYV_STR: /* as Python's repr() of what needs no escapes */
+        if (!strpbrk(value->str, "'\\\n\r\t"))
+            return ptmi_buf_printf(out, NULL, "'%s'", value->str);
+        return ptmi_buf_puts(out, "...", NULL);
+    default:
+        return ptmi_buf_puts(out, "...", NULL);
+    }
+}
+
+/* "*args", "*", "/", "**kwargs" */
+static ptm_rc put_nameless(struct writer *writer, const char *text)
+{
+    if (!text) return PTM_ENOMEM;
+    if (text[0] == '/') return writer->out.len > 1 ? put(writer, text) : PTM_OK;
+    if (text[0] == '*' && text[1] != '*') {
+        bool dropped = writer->by_name; /* nothing positional may follow what is given by name */
+        writer->by_name = true;
+        if (text[1] == '\0') writer->star_owed = true;
+        if (text[1] == '\0' || dropped) return PTM_OK;
+    }
+    return put(writer, text);
+}
+
+/* As inspect.signature() of a partial: what is given by name stays, with another default, and can
+ * only be given by name from there on. */
+static ptm_rc put_named(struct writer *writer, TSNode parameter, TSNode name)
+{
+    const struct ptmi_py_lang *lang = &writer->py->lang;
+    const struct ptmi_py_value *value = given(writer->bound, span(writer->func, name));
+    TSNode type = ptmi_py_field_of(lang, parameter, PYF_TYPE);
+    if (value && !writer->by_name) writer->by_name = writer->star_owed = true;
+    if (writer->star_owed) PTM_TRY(put(writer, "*"));
+    writer->star_owed = false;
+    if (!value) return put(writer, ptmi_py_folded(writer->arena, span(writer->func, parameter)));
+    PTM_TRY(put(writer, ptmi_py_folded(writer->arena, span(writer->func, name))));
+    if (ts_node_is_null(type)) {
+        PTM_TRY(ptmi_buf_putc(&writer->out, '=', NULL));
+    } else {
+        char *text = ptmi_py_folded(writer->arena, span(writer->func, type));
+        if (!text) return PTM_ENOMEM;
+        PTM_TRY(ptmi_buf_printf(&writer->out, NULL, ": %s = ", text));
+    }
+    return put_value(writer, value);
+}
+
+static ptm_rc put_parameters(struct writer *writer)
+{
+    const struct ptmi_py_lang *lang = &writer->py->lang;
+    TSNode list = ptmi_py_field_of(lang, writer->func->node, PYF_PARAMETERS);
     if (ts_node_is_null(list)) return PTM_OK;
-    PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, list);
+    PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(lang, list);
     for (TSNode kid; ptmi_py_kids_next(&kids, &kid);) {
-        TSNode name = name_of(py, kid);
-        bool first = out->len <= 1;
+        TSNode name = name_of(writer->py, kid);
         if (ts_node_is_null(name)) {
-            if (first && ptmi_py_kind_of(&py->lang, kid) == PY_POSITIONAL_SEPARATOR) continue;
-        } else if (left > 0) {
-            left--;
-            continue;
-        } else if (is_bound(bound, span(func, name))) {
-            continue;
+            char *text = ptmi_py_folded(writer->arena, span(writer->func, kid));
+            PTM_TRY(put_nameless(writer, text));
+        } else if (writer->left > 0 && !writer->by_name) {
+            writer->left--;
+        } else {
+            PTM_TRY(put_named(writer, kid, name));
         }
-        PTM_TRY(put_parameter(py, func, kid, out, arena));
     }
     return PTM_OK;
 }
@@ -86,12 +149,17 @@ static ptm_rc put_parameters(ptmi_py *py, const struct ptmi_py_value *func,
 static char *function_signature(ptmi_py *py, const struct ptmi_py_value *func,
                                 const struct bound *bound, struct ptmi_arena *arena)
 {
-    struct ptmi_buf out = PTMI_BUF(PTM_LIMIT_PYTHON);
-    ptm_rc rc = ptmi_buf_putc(&out, '(', NULL);
-    if (rc == PTM_OK) rc = put_parameters(py, func, bound, &out, arena);
-    if (rc == PTM_OK) rc = ptmi_buf_putc(&out, ')', NULL);
-    char *text = rc == PTM_OK ? ptmi_arena_strndup(arena, out.data, out.len) : NULL;
-    ptmi_buf_clear(&out);
+    struct writer writer = {.py = py,
+                            .func = func,
+                            .bound = bound,
+                            .arena = arena,
+                            .out = PTMI_BUF(PTM_LIMIT_PYTHON),
+                            .left = bound->positional};
+    ptm_rc rc = ptmi_buf_putc(&writer.out, '(', NULL);
+    if (rc == PTM_OK) rc = put_parameters(&writer);
+    if (rc == PTM_OK) rc = ptmi_buf_putc(&writer.out, ')', NULL);
+    char *text = rc == PTM_OK ? ptmi_arena_strndup(arena, writer.out.data, writer.out.len) : NULL;
+    ptmi_buf_clear(&writer.out);
     return ptmi_py_got(py, text);
 }
 
@@ -115,6 +183,7 @@ char *ptmi_hub_signature(ptmi_py *py, struct ptmi_py_value *value, struct ptmi_a
         if (bound.n_names || value->open) return NULL; /* partials of partials with names */
         for (size_t j = 0; j < value->n; j++) bound.positional += value->keys[j] == NULL;
         bound.names = value->keys;
+        bound.values = value->items;
         bound.n_names = value->n;
         value = value->owner;
     }

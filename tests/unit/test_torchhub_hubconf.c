@@ -77,13 +77,23 @@ static void test_hubconf__loops_over_known_things_make_names(void **state)
     expect_one("for _n in unknown():\n  globals()[_n] = 1\n", "- dynamic globals()[_n] = 1\n");
 }
 
+/* As inspect.signature() of CPython 3.11 has them. */
 static void test_hubconf__partials_lose_what_is_bound(void **state)
 {
     (void)state;
     expect_one("from functools import partial as _p\ndef _f(a, b, *, c=1, **k): pass\n"
                "x = _p(_f)\ny = _p(_f, 1, c=2)\nz = _p(_f, *_q)\nw = _p(torch.f, 1)\n",
                "w partial sure\nx partial sure (a, b, *, c=1, **k)\n"
-               "y partial sure (b, *, **k)\nz partial sure\n");
+               "y partial sure (b, *, c=2, **k)\nz partial sure\n");
+    expect_one("from functools import partial as _p\n"
+               "def _f(a, b: int = 1, *args, c=True): pass\n"
+               "def _g(a, /, b='x', **k): pass\n"
+               "v = _p(_f, a='me')\nw = _p(_f, b=34)\nx = _p(_f, 1, 2, c=None)\n"
+               "y = _p(_g, 1)\nz = _p(_g, b=[1])\n",
+               "v partial sure (*, a='me', b: int = 1, c=True)\n"
+               "w partial sure (a, *, b: int = 34, c=True)\n"
+               "x partial sure (*args, c=None)\n"
+               "y partial sure (b='x', **k)\nz partial sure (a, /, *, b=..., **k)\n");
 }
 
 static void test_hubconf__signatures_stand_on_one_line(void **state)
