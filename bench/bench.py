@@ -43,7 +43,7 @@ class Bench:
         self.args, self.work = args, work
         self.ptm, self.fetch = args.ptm.resolve(), args.ptm.resolve().parents[2] / "bench/bench_fetch"
         self.python = args.peers.absolute() / "bin/python" if args.peers else pathlib.Path("none/huggingface_hub (tools/bench --peers)")
-        self.listings = sorted({max(args.models // 10, PAGE), args.models})
+        self.listings = sorted({max(args.models // 10, PAGE), args.models}) if "listing" in args.only else []
         self.server = server.Server(work / "server", self.listings)
         home = work / "home"
         home.mkdir()
@@ -286,7 +286,7 @@ class Bench:
     def run(self):
         parts = [p for p in ("large", "harvest", "listing", "startup") if p in self.args.only]
         self.sections += ["# Benchmarks", "", *self.facts()]
-        for n in self.listings if "listing" in parts else ():
+        for n in self.listings:
             say(f"making {n} models")
             self.pages(n)
         with self.server:
