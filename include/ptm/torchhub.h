@@ -84,6 +84,7 @@ struct ptm_torchhub_repo {
     bool cached;    /* this call fetched nothing */
     bool by_torch;  /* no side file of ours: the copy was made by torch */
     bool ambiguous; /* by_torch, and the folder's name has another reading */
+    bool tag_too;   /* the server was asked: ref is a branch as well as a tag; the branch counts */
 };
 /* Frees what repo holds and zeroes it; {0} is fine. */
 PTM_API void ptm_torchhub_repo_clear(struct ptm_torchhub_repo *repo);
@@ -125,6 +126,15 @@ struct ptm_torchhub_fetch_opts {
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
                                                const struct ptm_torchhub_fetch_opts *opts,
                                                struct ptm_torchhub_repo *out, struct ptm_err *err);
+
+/*
+ * What the server says that "owner/name[:ref]" is, by the rules of fetch: fills host, owner, name,
+ * ref (without one the default branch), commit and tag_too. Looks at no cache, fetches no files.
+ * Errors as those of fetch.
+ */
+PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_resolve(ptm_torchhub *hub, const char *repo,
+                                                 struct ptm_torchhub_repo *out,
+                                                 struct ptm_err *err);
 
 /*
  * The list of trusted repositories; repo is "owner/name[:ref]", of which ref only says which copy

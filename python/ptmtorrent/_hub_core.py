@@ -38,6 +38,7 @@ class Copy(NamedTuple):
     cached: bool
     by_torch: bool
     ambiguous: bool
+    tag_too: bool
 
 
 def _close(pid: int, ctx: Any, hub: Any, nets: list) -> None:
@@ -173,7 +174,7 @@ def _fetch(use: Handle, repo: str, force_reload: bool, skip_validation: bool) ->
 def _copy(out: Any) -> Copy:
     try:
         return Copy(*(text(field) or "" for field in (out.owner, out.name, out.ref, out.dir)),  # type: ignore[call-arg]
-                    bool(out.cached), bool(out.by_torch), bool(out.ambiguous))
+                    bool(out.cached), bool(out.by_torch), bool(out.ambiguous), bool(out.tag_too))
     finally:
         lib.ptm_torchhub_repo_clear(out)
 
@@ -192,6 +193,15 @@ def fetch(directory: str, repo: str, force_reload: bool = False, skip_validation
     """Makes sure that a repository is in the cache. Trust is not asked about here."""
     use = handle(directory)
     rc, out, err = _interruptible(use, _fetch(use, repo, force_reload, skip_validation))
+    _check(rc, err, f"https://github.com/{repo}")
+    return _copy(out)
+
+
+def resolve(repo: str) -> Copy:
+    """What the server says that "owner/name[:ref]" is: its ref, without one the default branch."""
+    use = handle()
+    out, err = ffi.new("struct ptm_torchhub_repo *"), new_err()
+    rc = _interruptible(use, lambda: lib.ptm_torchhub_resolve(use.pointer, repo.encode(), out, err))
     _check(rc, err, f"https://github.com/{repo}")
     return _copy(out)
 

@@ -76,8 +76,11 @@ def exception(rc: int, err: Any, url: str = "") -> BaseException:
     message = text(err.msg) or ""
     if rc == lib.PTM_ENOMEM:
         return MemoryError(message)
-    told = (message, text(lib.ptm_rc_name(rc)) or "", bool(err.retryable), err.http_status)
-    if err.http_status >= 300 and "Cannot find" not in message:
+    own_words = "Cannot find" in message  # torch's, of a ref: a ValueError
+    # What git does not find has no status of its own: torch's programs catch the 404.
+    status = err.http_status or (404 if rc == lib.PTM_ENOTFOUND and not own_words else 0)
+    told = (message, text(lib.ptm_rc_name(rc)) or "", bool(err.retryable), status)
+    if status >= 300 and not own_words:
         return StatusError(*told, url)
     made = _KINDS.get(rc, Error)(*told)
     if isinstance(made, FileError):

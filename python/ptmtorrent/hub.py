@@ -181,9 +181,9 @@ def _parse_repo_info(github: str, fresh: bool = False) -> Tuple[str, str, str]:
     copy = _hub_core.look(hub_dir, github)
     if copy is not None and not fresh:
         return repo_owner, repo_name, copy.ref
-    from . import _hub_errors, _hub_refs
+    from . import _hub_errors
     try:
-        return repo_owner, repo_name, _hub_refs.default_branch(repo_owner, repo_name)
+        return repo_owner, repo_name, _hub_core.resolve(github).ref
     except _hub_errors.UrlError as error:
         if copy is not None:
             return repo_owner, repo_name, copy.ref
@@ -192,27 +192,12 @@ def _parse_repo_info(github: str, fresh: bool = False) -> Tuple[str, str, str]:
 
 
 def _validate_not_a_forked_repo(repo_owner: str, repo_name: str, ref: str) -> None:
-    """ValueError unless ref is a branch or tag of this repository, or the commit one of them points to. A program that replaces this
+    """ValueError unless ref is a branch or tag of this repository, or a commit that one of them reaches. A program that replaces this
     function (to save requests to GitHub's API, which are not made here) has its own called instead of the C core's check."""
-    from . import _hub_refs
-    if not _hub_refs.is_own(repo_owner, repo_name, ref):
-        from ._hub_errors import RefError
-        raise RefError(f"Cannot find {ref} in https://github.com/{repo_owner}/{repo_name}. "
-                       "If it's a commit from a forked repo, please call hub.load() with forked repo directly.", "not_found")
+    _hub_core.resolve(f"{repo_owner}/{repo_name}:{ref}")
 
 
 _OWN_VALIDATION = _validate_not_a_forked_repo
-
-
-def _warn_if_ambiguous(repo_owner: str, repo_name: str, ref: str) -> None:
-    from . import _hub_refs
-    try:
-        ambiguous = _hub_refs.is_ambiguous(repo_owner, repo_name, ref)
-    except (Error, OSError):
-        return  # fetching it will tell
-    if ambiguous:
-        warnings.warn(f"The ref {ref} is ambiguous. Perhaps it is both a tag and a branch in the repo? The branch is taken here; "
-                      f"to say which is meant, write refs/heads/{ref} or refs/tags/{ref}, with skip_validation=True.", stacklevel=4)
 
 
 def _download_repo(hub_dir: str, owner: str, name: str, ref: str, force_reload: bool, skip_validation: bool) -> str:
@@ -221,8 +206,11 @@ def _download_repo(hub_dir: str, owner: str, name: str, ref: str, force_reload: 
         skip_validation = True
     cached_file = os.path.join(hub_dir, ref.replace("/", "_") + ".zip")
     print(f'Downloading: "{_git_archive_link(owner, name, ref)}" to {cached_file}')
-    _warn_if_ambiguous(owner, name, ref)
-    return _hub_core.fetch(hub_dir, f"{owner}/{name}:{ref}", force_reload, skip_validation).dir
+    copy = _hub_core.fetch(hub_dir, f"{owner}/{name}:{ref}", force_reload, skip_validation)
+    if copy.tag_too:
+        warnings.warn(f"The ref {ref} is ambiguous. Perhaps it is both a tag and a branch in the repo? The branch is taken here; "
+                      f"to say which is meant, write refs/heads/{ref} or refs/tags/{ref}.", stacklevel=4)
+    return copy.dir
 
 
 def _get_cache_or_reload(github: str, force_reload: bool, trust_repo: Any, verbose: bool = True, skip_validation: bool = False, *,

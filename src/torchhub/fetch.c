@@ -163,16 +163,10 @@ static ptm_rc resolve(struct fetching *f, struct ptm_err *err)
 
 static ptm_rc describe(const struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
 {
-    const struct ptmi_ref *ref = &f->ref;
     char now[32];
-    out->host = strdup(f->hub->host);
-    out->owner = strdup(f->spec.owner);
-    out->name = strdup(f->spec.name);
-    out->ref = strdup(f->spec.ref);
-    out->commit = ref->commit[0] ? strdup(ref->commit) : NULL;
+    PTM_TRY(ptmi_ref_describe(f->hub, &f->spec, &f->ref, out, err));
     out->fetched = strdup(ptmi_clock_now(now));
-    bool all = out->host && out->owner && out->name && out->ref && out->fetched;
-    return all && (out->commit || !ref->commit[0]) ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "copy");
+    return out->fetched ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "copy");
 }
 
 /* The folder a copy is made in, below .ptm/tmp: what is still there when the call ends goes. */

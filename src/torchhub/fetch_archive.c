@@ -110,6 +110,7 @@ static ptm_rc fetch_branch(struct archive_job *job, struct ptm_err *err)
              "The ref %s is ambiguous. Perhaps it is both a tag and a branch in the repo? "
              "The branch is taken",
              ref);
+    job->repo->tag_too = true;
     return fetch_what(job, "https://github.com", full, err);
 }
 

@@ -206,6 +206,7 @@ static ptm_rc resolve_named(ptm_torchhub *hub, const struct ptmi_repo_spec *spec
                  spec->ref, spec->ref, spec->ref);
     ptm_rc rc = ptmi_refs_pick(seen, out);
     if (rc == PTM_ENOMEM) return ptm_err_set(err, rc, "name of a ref");
+    out->tag_too = seen->branch_id[0] && seen->tag_id[0];
     if (rc == PTM_OK) return rc;
     if (seen->many_commits)
         return ptm_err_set(err, PTM_EINVAL,
@@ -225,4 +226,32 @@ ptm_rc ptmi_ref_resolve(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, st
     PTM_TRY(ask(hub, spec, url, &seen, err));
     return spec->ref ? resolve_named(hub, spec, url, &seen, out, err)
                      : resolve_default(spec, &seen, out, err);
+}
+
+ptm_rc ptmi_ref_describe(const ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
+                         const struct ptmi_ref *ref, struct ptm_torchhub_repo *out,
+                         struct ptm_err *err)
+{
+    out->host = strdup(hub->host);
+    out->owner = strdup(spec->owner);
+    out->name = strdup(spec->name);
+    out->ref = strdup(ref->name);
+    out->commit = ref->commit[0] ? strdup(ref->commit) : NULL;
+    out->tag_too = ref->tag_too;
+    bool all = out->host && out->owner && out->name && out->ref;
+    return all && (out->commit || !ref->commit[0]) ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "copy");
+}
+
+ptm_rc ptm_torchhub_resolve(ptm_torchhub *hub, const char *repo, struct ptm_torchhub_repo *out,
+                            struct ptm_err *err)
+{
+    PTM_AUTO(ptmi_repo_spec_clear) struct ptmi_repo_spec spec = {0};
+    PTM_AUTO(ptmi_ref_clear) struct ptmi_ref ref = {0};
+    PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo got = {0};
+    PTM_TRY(ptmi_repo_spec_parse(repo, &spec, err));
+    PTM_TRY(ptmi_ref_resolve(hub, &spec, &ref, err));
+    PTM_TRY(ptmi_ref_describe(hub, &spec, &ref, &got, err));
+    *out = got;
+    got = (struct ptm_torchhub_repo){0};
+    return PTM_OK;
 }

@@ -124,8 +124,13 @@ PTM_MUST_USE ptm_rc ptmi_trust_check(ptm_torchhub *hub, const struct ptmi_repo_s
 struct ptmi_ref {
     char *name;      /* as cached under: "main", "v1.0", "0a1b2c3"; owned */
     char commit[41]; /* "" when not validated */
+    bool tag_too;    /* a branch as well as a tag */
     enum { PTMI_REF_BRANCH = 1, PTMI_REF_TAG, PTMI_REF_COMMIT, PTMI_REF_UNKNOWN } kind;
 };
+/* Fills host, owner, name, ref, commit, tag_too of *out, to be cleared in every case. */
+PTM_MUST_USE ptm_rc ptmi_ref_describe(const ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
+                                      const struct ptmi_ref *ref, struct ptm_torchhub_repo *out,
+                                      struct ptm_err *err);
 /* spec->ref NULL: the default branch. PTM_ENOTFOUND with torch's words where it is none of the
  * repository's own. */
 PTM_MUST_USE ptm_rc ptmi_ref_resolve(ptm_torchhub *hub, const struct ptmi_repo_spec *spec,
