@@ -411,17 +411,16 @@ def _progress_bar(progress: bool) -> Optional[Callable[[Optional[int]], Any]]:
 def _download_otherwise(url: str, dst: str, hash_prefix: Optional[str]) -> None:
     """ftp and data URLs, which torch.hub takes: through urllib."""
     import hashlib
-    import shutil
     import urllib.request
     part = f"{dst}.ptm-part"
     try:
+        digest = hashlib.sha256()
         with urllib.request.urlopen(url) as source, open(part, "wb") as file:
-            shutil.copyfileobj(source, file, READ_DATA_CHUNK)
-        if hash_prefix:
-            with open(part, "rb") as file:
-                digest = hashlib.sha256(file.read()).hexdigest()
-            if not digest.startswith(hash_prefix):
-                raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{digest}")')
+            for data in iter(lambda: source.read(READ_DATA_CHUNK), b""):
+                file.write(data)
+                digest.update(data)
+        if hash_prefix and not digest.hexdigest().startswith(hash_prefix):
+            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{digest.hexdigest()}")')
         os.replace(part, dst)
     finally:
         if os.path.exists(part):

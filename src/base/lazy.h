@@ -16,8 +16,8 @@
  *     #define thing_free (*ptmi_thing.thing_free)
  *     #endif
  *
- * and a .c file with the two variables and ptmi_thing_load(). What is used but not listed does not
- * link. Built without the macro, the library is linked as usual.
+ * and a .c file with the table, PTMI_LAZY_LIBRARY and ptmi_thing_load(). What is used but not
+ * listed does not link. Built without the macro, the library is linked as usual.
  */
 #pragma once
 
@@ -28,6 +28,16 @@
 
 #define PTMI_LAZY_MEMBER(name) __typeof__(name) *name;
 #define PTMI_LAZY_NAME(name) #name,
+/* The library itself, as the static variable `library`: names and calls come from one list. */
+#define PTMI_LAZY_LIBRARY(LIST, table, file, who)                   \
+    static const char *const lazy_names[] = {LIST(PTMI_LAZY_NAME)}; \
+    static struct ptmi_lazy library = {                             \
+        .soname = (file),                                           \
+        .need = (who),                                              \
+        .names = lazy_names,                                        \
+        .n = sizeof lazy_names / sizeof *lazy_names,                \
+        .calls = &(table),                                          \
+    }
 
 /* The fields of a library: names and calls are made from one list, so they have one order. */
 struct ptmi_lazy {

@@ -77,6 +77,16 @@ PTM_MUST_USE ptm_rc ptmi_torch_entry(const struct ptmi_torch_repo *repo, const c
 /* "owner/name:ref", malloc'ed; of a folder its path. */
 char *ptmi_torch_repo_name(const struct ptm_torchhub_repo *repo);
 void ptmi_torch_repo_json(struct ptmi_json_line *line, const struct ptm_torchhub_repo *repo);
+
+/* A file that is there now; borrows its texts. */
+struct ptmi_torch_file {
+    const char *url, *path;
+    const char *sha256; /* "": unknown; NULL: not told of */
+    bool checked;       /* against a hash */
+};
+/* Its path on a line, or --json all of it. */
+PTM_MUST_USE ptm_rc ptmi_torch_print_file(struct ptmi_cli *cli, const struct ptmi_torch_file *file,
+                                          struct ptm_err *err);
 /* The members of an entry point, into an object that is open. */
 void ptmi_torch_entry_json(struct ptmi_json_line *line, const struct ptm_hub_entry *entry);
 /* The same as a line of its own. */

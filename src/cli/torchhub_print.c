@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../base/auto.h"
 #include "../base/str.h"
@@ -85,5 +86,23 @@ ptm_rc ptmi_torch_print_entry(struct ptmi_cli *cli, const struct ptm_hub_entry *
     struct ptmi_json_line line;
     ptmi_json_line_begin(&line);
     ptmi_torch_entry_json(&line, entry);
+    return ptmi_json_line_print(&line, &cli->out, err);
+}
+
+ptm_rc ptmi_torch_print_file(struct ptmi_cli *cli, const struct ptmi_torch_file *file,
+                             struct ptm_err *err)
+{
+    struct stat st;
+    if (!ptmi_cli_json(cli)) {
+        ptmi_out_printf(&cli->out, "%s\n", file->path);
+        return PTM_OK;
+    }
+    struct ptmi_json_line line;
+    ptmi_json_line_begin(&line);
+    ptmi_json_line_str(&line, "url", file->url);
+    ptmi_json_line_str(&line, "path", file->path);
+    ptmi_json_line_int(&line, "bytes", stat(file->path, &st) == 0 ? (int64_t)st.st_size : -1);
+    if (file->sha256) ptmi_json_line_str(&line, "sha256", *file->sha256 ? file->sha256 : NULL);
+    ptmi_json_line_bool(&line, "checked", file->checked);
     return ptmi_json_line_print(&line, &cli->out, err);
 }

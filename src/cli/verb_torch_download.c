@@ -25,25 +25,6 @@ static ptm_rc destination(const char *url, const char *dst, char **out, struct p
     return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", url);
 }
 
-static ptm_rc print(struct ptmi_cli *cli, const char *url, const char *path, const char *sha256,
-                    struct ptm_err *err)
-{
-    struct stat st;
-    if (!ptmi_cli_json(cli)) {
-        ptmi_out_printf(&cli->out, "%s\n", path);
-        return PTM_OK;
-    }
-    struct ptmi_json_line line;
-    ptmi_json_line_begin(&line);
-    ptmi_json_line_str(&line, "url", url);
-    ptmi_json_line_str(&line, "path", path);
-    ptmi_json_line_int(&line, "bytes", stat(path, &st) == 0 ? (int64_t)st.st_size : -1);
-    ptmi_json_line_str(&line, "sha256", *sha256 ? sha256 : NULL);
-    ptmi_json_line_bool(&line, "checked",
-                        ptmi_values_text(&cli->values, PTMI_OPT_HASH, NULL) != NULL);
-    return ptmi_json_line_print(&line, &cli->out, err);
-}
-
 ptm_rc ptmi_verb_torch_download(struct ptmi_cli *cli, int *status, struct ptm_err *err)
 {
     PTM_AUTO(ptmi_torch_clear) struct ptmi_torch torch = {0};
@@ -66,5 +47,6 @@ ptm_rc ptmi_verb_torch_download(struct ptmi_cli *cli, int *status, struct ptm_er
     ptmi_torch_transfer_end(&transfer, rc);
     if (rc < 0) return rc;
     if (!*sha256) ptmi_torch_say(cli, "%s: is there already; --force fetches it anew", path);
-    return print(cli, url, path, sha256, err);
+    struct ptmi_torch_file file = {url, path, sha256, opts.hash_prefix != NULL};
+    return ptmi_torch_print_file(cli, &file, err);
 }

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_torch_weights.c - `ptm torch weights URL`: weights into the hub folder. */
-#include <string.h>
-#include <sys/stat.h>
-
 #include "../base/auto.h"
 #include "../torchhub/weights_name.h"
 #include "torchhub_cli.h"
-
-static ptm_rc print(struct ptmi_cli *cli, const char *path, bool checked, struct ptm_err *err)
-{
-    struct stat st;
-    if (!ptmi_cli_json(cli)) {
-        ptmi_out_printf(&cli->out, "%s\n", path);
-        return PTM_OK;
-    }
-    struct ptmi_json_line line;
-    ptmi_json_line_begin(&line);
-    ptmi_json_line_str(&line, "url", cli->operands[0]);
-    ptmi_json_line_str(&line, "path", path);
-    ptmi_json_line_int(&line, "bytes", stat(path, &st) == 0 ? (int64_t)st.st_size : -1);
-    ptmi_json_line_bool(&line, "checked", checked);
-    return ptmi_json_line_print(&line, &cli->out, err);
-}
 
 ptm_rc ptmi_verb_torch_weights(struct ptmi_cli *cli, int *status, struct ptm_err *err)
 {
@@ -47,5 +28,6 @@ ptm_rc ptmi_verb_torch_weights(struct ptmi_cli *cli, int *status, struct ptm_err
     ptm_rc rc = ptm_torchhub_weights(torch.hub, url, &opts, &path, &checked, err);
     ptmi_torch_transfer_end(&transfer, rc);
     if (rc < 0) return rc;
-    return print(cli, path, checked, err);
+    struct ptmi_torch_file file = {url, path, NULL, checked};
+    return ptmi_torch_print_file(cli, &file, err);
 }

@@ -5,14 +5,7 @@
 #ifdef PTM_LAZY_GIT2
 struct ptmi_git2 ptmi_git2;
 
-static const char *const names[] = {PTMI_GIT2_CALLS(PTMI_LAZY_NAME)};
-static struct ptmi_lazy library = {
-    .soname = PTM_LAZY_GIT2,
-    .need = "reading git repositories needs it",
-    .names = names,
-    .n = sizeof names / sizeof *names,
-    .calls = &ptmi_git2,
-};
+PTMI_LAZY_LIBRARY(PTMI_GIT2_CALLS, ptmi_git2, PTM_LAZY_GIT2, "reading git repositories needs it");
 
 ptm_rc ptmi_git2_load(struct ptm_err *err)
 {

@@ -33,14 +33,7 @@ static struct calls {
 
 static ptm_rc load_libxml2(struct ptm_err *err)
 {
-    static const char *const names[] = {CALLS(PTMI_LAZY_NAME)};
-    static struct ptmi_lazy library = {
-        .soname = PTM_LAZY_XML,
-        .need = "reading saved pages needs it",
-        .names = names,
-        .n = sizeof names / sizeof *names,
-        .calls = &calls,
-    };
+    PTMI_LAZY_LIBRARY(CALLS, calls, PTM_LAZY_XML, "reading saved pages needs it");
     return ptmi_lazy_load(&library, err);
 }
 #else

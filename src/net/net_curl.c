@@ -11,14 +11,8 @@
 
 struct ptmi_curl ptmi_curl;
 
-static const char *const names[] = {PTMI_CURL_CALLS(PTMI_LAZY_NAME)};
-static struct ptmi_lazy library = {
-    .soname = PTM_LAZY_CURL,
-    .need = "the network needs libcurl 7.84 or later",
-    .names = names,
-    .n = sizeof names / sizeof *names,
-    .calls = &ptmi_curl,
-};
+PTMI_LAZY_LIBRARY(PTMI_CURL_CALLS, ptmi_curl, PTM_LAZY_CURL,
+                  "the network needs libcurl 7.84 or later");
 
 ptm_rc ptmi_curl_load(struct ptm_err *err)
 {

@@ -5,14 +5,7 @@
 #ifdef PTM_LAZY_ARCHIVE
 struct ptmi_archive ptmi_archive;
 
-static const char *const names[] = {PTMI_ARCHIVE_CALLS(PTMI_LAZY_NAME)};
-static struct ptmi_lazy library = {
-    .soname = PTM_LAZY_ARCHIVE,
-    .need = "unpacking needs it",
-    .names = names,
-    .n = sizeof names / sizeof *names,
-    .calls = &ptmi_archive,
-};
+PTMI_LAZY_LIBRARY(PTMI_ARCHIVE_CALLS, ptmi_archive, PTM_LAZY_ARCHIVE, "unpacking needs it");
 
 ptm_rc ptmi_archive_load(struct ptm_err *err)
 {

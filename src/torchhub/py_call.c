@@ -14,8 +14,8 @@
 
 /* --- arguments --- */
 
-void ptmi_py_arg_add(ptmi_py *py, struct ptmi_py_args *args, struct ptmi_py_value *value,
-                     const char *name)
+static void add_arg(ptmi_py *py, struct ptmi_py_args *args, struct ptmi_py_value *value,
+                    const char *name)
 {
     if (args->n == args->cap) {
         size_t cap = args->cap ? 2 * args->cap : 4;
@@ -50,7 +50,7 @@ static void add_splat(ptmi_py *py, struct ptmi_py_args *args, TSNode node)
     if (!known || value->open) args->open = true;
     for (size_t i = 0; known && i < value->n; i++) {
         if (named && value->keys[i]->type != PYV_STR) continue;
-        ptmi_py_arg_add(py, args, value->items[i], named ? value->keys[i]->str : NULL);
+        add_arg(py, args, value->items[i], named ? value->keys[i]->str : NULL);
     }
 }
 
@@ -60,13 +60,13 @@ static void add_keyword(ptmi_py *py, struct ptmi_py_args *args, TSNode node)
         ptmi_py_span_of(&py->frame->module->source, ptmi_py_field_of(&py->lang, node, PYF_NAME));
     struct ptmi_py_value *text = ptmi_py_str(py, name.text, name.len);
     struct ptmi_py_value *value = ptmi_py_eval(py, ptmi_py_field_of(&py->lang, node, PYF_VALUE));
-    if (text->type == PYV_STR) ptmi_py_arg_add(py, args, value, text->str);
+    if (text->type == PYV_STR) add_arg(py, args, value, text->str);
 }
 
 static void collect(ptmi_py *py, TSNode list, struct ptmi_py_args *args)
 {
     if (ptmi_py_kind_of(&py->lang, list) == PY_GENERATOR_EXPRESSION) {
-        ptmi_py_arg_add(py, args, ptmi_py_eval(py, list), NULL);
+        add_arg(py, args, ptmi_py_eval(py, list), NULL);
         return;
     }
     PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, list);
@@ -77,7 +77,7 @@ static void collect(ptmi_py *py, TSNode list, struct ptmi_py_args *args)
         else if (kind == PY_KEYWORD_ARGUMENT)
             add_keyword(py, args, kid);
         else
-            ptmi_py_arg_add(py, args, ptmi_py_eval(py, kid), NULL);
+            add_arg(py, args, ptmi_py_eval(py, kid), NULL);
     }
 }
 
@@ -178,8 +178,8 @@ static struct ptmi_py_value *run_body(ptmi_py *py, TSNode node)
     return result;
 }
 
-struct ptmi_py_value *ptmi_py_call_func(ptmi_py *py, struct ptmi_py_value *func,
-                                        struct ptmi_py_value *self, const struct ptmi_py_args *args)
+static struct ptmi_py_value *call_func(ptmi_py *py, struct ptmi_py_value *func,
+                                       struct ptmi_py_value *self, const struct ptmi_py_args *args)
 {
     if (too_deep(py, func) || !ptmi_py_step(py) || !ptmi_py_module_load(py, func->module))
         return &py->unknown;
@@ -262,7 +262,7 @@ static struct ptmi_py_value *instance(ptmi_py *py, struct ptmi_py_value *of,
     struct ptmi_py_value *init =
         of->type == PYV_CLASS ? ptmi_py_class_attr(py, of, "__init__") : NULL;
     if (init && init->type == PYV_FUNC) {
-        (void)ptmi_py_call_func(py, init, value, args);
+        (void)call_func(py, init, value, args);
         return value;
     }
     for (size_t i = 0; i < args->n && value->attrs; i++) {
@@ -282,9 +282,9 @@ static struct ptmi_py_value *call_partial(ptmi_py *py, const struct ptmi_py_valu
     for (size_t i = 0; i < partial->n; i++) {
         struct ptmi_py_value *name = partial->keys[i];
         if (name && ptmi_py_arg(more, SIZE_MAX, name->str)) continue; /* given anew */
-        ptmi_py_arg_add(py, &args, partial->items[i], name ? name->str : NULL);
+        add_arg(py, &args, partial->items[i], name ? name->str : NULL);
     }
-    for (size_t i = 0; i < more->n; i++) ptmi_py_arg_add(py, &args, more->items[i], more->names[i]);
+    for (size_t i = 0; i < more->n; i++) add_arg(py, &args, more->items[i], more->names[i]);
     return ptmi_py_call(py, partial->owner, &args);
 }
 
@@ -295,9 +295,9 @@ static struct ptmi_py_value *call_one(ptmi_py *py, struct ptmi_py_value *callee,
     switch ((ptmi_py_type)callee->type) {
     case PYV_FUNC:
         ptmi_py_note_own_fetch(py, callee, args);
-        return ptmi_py_call_func(py, callee, NULL, args);
+        return call_func(py, callee, NULL, args);
     case PYV_BOUND:
-        return ptmi_py_call_func(py, callee->inner, callee->owner, args);
+        return call_func(py, callee->inner, callee->owner, args);
     case PYV_CLASS:
         return instance(py, callee, args);
     case PYV_PARTIAL:
@@ -310,7 +310,7 @@ static struct ptmi_py_value *call_one(ptmi_py *py, struct ptmi_py_value *callee,
     case PYV_INSTANCE:
         found = callee->owner->type == PYV_CLASS ? ptmi_py_class_attr(py, callee->owner, "__call__")
                                                  : NULL;
-        if (found && found->type == PYV_FUNC) return ptmi_py_call_func(py, found, callee, args);
+        if (found && found->type == PYV_FUNC) return call_func(py, found, callee, args);
         return &py->unknown;
     default:
         return &py->unknown;

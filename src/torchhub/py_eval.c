@@ -337,7 +337,7 @@ static void comprehend(ptmi_py *py, const struct comprehension *of, size_t claus
 }
 
 /* Its names are its own. */
-struct ptmi_py_value *ptmi_py_comprehension(ptmi_py *py, TSNode node)
+static struct ptmi_py_value *eval_comprehension(ptmi_py *py, TSNode node)
 {
     bool is_dict = ptmi_py_kind_of(&py->lang, node) == PY_DICTIONARY_COMPREHENSION;
     struct comprehension of = {node, ptmi_py_value_new(py, is_dict ? PYV_DICT : PYV_LIST)};
@@ -572,7 +572,7 @@ static struct ptmi_py_value *evaluate(ptmi_py *py, TSNode node)
     case PY_SET_COMPREHENSION:
     case PY_GENERATOR_EXPRESSION:
     case PY_DICTIONARY_COMPREHENSION:
-        return ptmi_py_comprehension(py, node);
+        return eval_comprehension(py, node);
     case PY_BINARY_OPERATOR:
         return binary(py, node);
     case PY_BOOLEAN_OPERATOR:

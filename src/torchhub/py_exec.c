@@ -401,7 +401,7 @@ static ptmi_py_flow dispatch(ptmi_py *py, TSNode node)
     return PYX_NEXT;
 }
 
-ptmi_py_flow ptmi_py_exec(ptmi_py *py, TSNode statement)
+static ptmi_py_flow exec_one(ptmi_py *py, TSNode statement)
 {
     if (!ptmi_py_step(py)) { /* what comes from here on is not known */
         ptmi_py_note_dynamic(py, py->frame->module, statement);
@@ -421,7 +421,6 @@ ptmi_py_flow ptmi_py_exec_block(ptmi_py *py, TSNode block)
 {
     ptmi_py_flow flow = PYX_NEXT;
     PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, block);
-    for (TSNode kid; flow == PYX_NEXT && ptmi_py_kids_next(&kids, &kid);)
-        flow = ptmi_py_exec(py, kid);
+    for (TSNode kid; flow == PYX_NEXT && ptmi_py_kids_next(&kids, &kid);) flow = exec_one(py, kid);
     return flow;
 }

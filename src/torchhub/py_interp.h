@@ -188,7 +188,6 @@ typedef struct ptmi_py_value *(*ptmi_py_map_fn)(ptmi_py *py, struct ptmi_py_valu
                                                 void *arg);
 struct ptmi_py_value *ptmi_py_map(ptmi_py *py, struct ptmi_py_value *value, ptmi_py_map_fn fn,
                                   void *arg);
-bool ptmi_py_same(const struct ptmi_py_value *a, const struct ptmi_py_value *b);
 /* Known to be equal (1), known not to be (0), unknown (-1). */
 int ptmi_py_equal(const struct ptmi_py_value *a, const struct ptmi_py_value *b);
 int ptmi_py_truth(const struct ptmi_py_value *value);     /* 1, 0, -1 unknown */
@@ -228,8 +227,6 @@ struct ptmi_py_value *ptmi_py_call_builtin(ptmi_py *py, const char *name,
 bool ptmi_py_is_builtin(const char *name);
 /* The known items of value; NULL: it is no list, dict or string that is known as a whole. */
 struct ptmi_py_value *ptmi_py_items(ptmi_py *py, struct ptmi_py_value *value);
-/* Clause i of a comprehension binds names for each item. */
-struct ptmi_py_value *ptmi_py_comprehension(ptmi_py *py, TSNode node);
 
 /* --- py_call.c, py_extern.c --- */
 
@@ -242,24 +239,17 @@ void ptmi_py_note_own_fetch(ptmi_py *py, struct ptmi_py_value *func,
                             const struct ptmi_py_args *args);
 struct ptmi_py_value *ptmi_py_arg(const struct ptmi_py_args *args, size_t position,
                                   const char *name); /* NULL: not given */
-void ptmi_py_arg_add(ptmi_py *py, struct ptmi_py_args *args, struct ptmi_py_value *value,
-                     const char *name);
 /* Attribute of a class, its bases' too; NULL: not there, or not known. */
 struct ptmi_py_value *ptmi_py_class_attr(ptmi_py *py, struct ptmi_py_value *class,
                                          const char *name);
 /* True when all bases are known classes of the repository (or object). */
 bool ptmi_py_class_closed(ptmi_py *py, struct ptmi_py_value *class);
-/* Runs fn's body with arguments. free_args: whoever calls may give any. */
-struct ptmi_py_value *ptmi_py_call_func(ptmi_py *py, struct ptmi_py_value *func,
-                                        struct ptmi_py_value *self,
-                                        const struct ptmi_py_args *args);
 
 /* --- py_exec.c, py_branch.c, py_import.c --- */
 
 /* How a statement ends: with the next one, by break or continue, by return or raise. */
 typedef enum ptmi_py_flow { PYX_NEXT, PYX_BREAK, PYX_CONTINUE, PYX_END } ptmi_py_flow;
 
-ptmi_py_flow ptmi_py_exec(ptmi_py *py, TSNode statement);
 ptmi_py_flow ptmi_py_exec_block(ptmi_py *py, TSNode block);
 ptmi_py_flow ptmi_py_exec_branching(ptmi_py *py, TSNode statement, ptmi_py_kind kind);
 void ptmi_py_exec_import(ptmi_py *py, TSNode statement, ptmi_py_kind kind);

@@ -139,7 +139,7 @@ bool ptmi_py_is_const(const struct ptmi_py_value *value)
     return value->type >= PYV_NONE && value->type <= PYV_STR;
 }
 
-bool ptmi_py_same(const struct ptmi_py_value *a, const struct ptmi_py_value *b)
+static bool is_same(const struct ptmi_py_value *a, const struct ptmi_py_value *b)
 {
     if (a == b) return true;
     if (a->type != b->type) return false;
@@ -154,7 +154,7 @@ int ptmi_py_equal(const struct ptmi_py_value *a, const struct ptmi_py_value *b)
     if (!ptmi_py_is_const(a) || !ptmi_py_is_const(b)) return -1;
     bool numbers =
         (a->type == PYV_INT || a->type == PYV_BOOL) && (b->type == PYV_INT || b->type == PYV_BOOL);
-    return numbers ? a->num == b->num : ptmi_py_same(a, b);
+    return numbers ? a->num == b->num : is_same(a, b);
 }
 
 int ptmi_py_truth(const struct ptmi_py_value *value)
@@ -199,7 +199,7 @@ static bool has_choice(ptmi_py *py, struct ptmi_py_value *any, const struct ptmi
 {
     py->steps += any->n / 32;
     for (size_t i = 0; i < any->n; i++)
-        if (ptmi_py_same(any->items[i], choice)) return true;
+        if (is_same(any->items[i], choice)) return true;
     return false;
 }
 
@@ -216,7 +216,7 @@ static void add_choices(ptmi_py *py, struct ptmi_py_value *any, struct ptmi_py_v
 struct ptmi_py_value *ptmi_py_either(ptmi_py *py, struct ptmi_py_value *a, struct ptmi_py_value *b)
 {
     if (!a || !b) return a ? a : b;
-    if (ptmi_py_same(a, b)) return a;
+    if (is_same(a, b)) return a;
     struct ptmi_py_value *any = ptmi_py_value_new(py, PYV_ANY);
     add_choices(py, any, a);
     add_choices(py, any, b);

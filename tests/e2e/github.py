@@ -36,22 +36,11 @@ TOKEN = "ghp_sesame"  # opens repositories of the owner "secret"
 CODELOAD_TOKEN = "CODELOADTICKET"  # what codeload gets of it, in the redirect's query
 HOSTS = ("github.com", "api.github.com", "codeload.github.com", "release-assets.githubusercontent.com", "files.example.org")
 
-NGINX = """
-{user}
-worker_processes 1;
-daemon off;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx-error.log;
-events {{ worker_connections 512; }}
+NGINX = servers.NGINX_MAIN + """
 http {{
     log_format rows escape=json '["$host_name","$request_method",$status,$body_bytes_sent,"$request_uri","$http_range","$http_authorization","$http_user_agent"]';
     access_log {dir}/access.log rows;
-    client_body_temp_path {dir}/nginx-body;
-    proxy_temp_path {dir}/nginx-proxy;
-    fastcgi_temp_path {dir}/nginx-fcgi;
-    uwsgi_temp_path {dir}/nginx-uwsgi;
-    scgi_temp_path {dir}/nginx-scgi;
-    client_max_body_size 0;
+""" + servers.NGINX_SCRATCH + """    client_max_body_size 0;
     map $server_port $host_name {{ {ports} }}
     map $http_authorization $may {{ default no; {credentials} }}
     server {{

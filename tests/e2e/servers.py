@@ -26,22 +26,26 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PTM_BUILD", ROOT / "build/check"))
 TOKEN = "forge-token"  # opens /gated/; /files/NAME/OID serves large files plainly, /slow/ slowly but by ranges; /refused/ and /broken/ never give anything
 
-NGINX = """
+# How every nginx of the tests begins, and where it keeps what it does not hold in memory.
+NGINX_MAIN = """
 {user}
 worker_processes 1;
 daemon off;
 pid {dir}/nginx.pid;
 error_log {dir}/nginx-error.log;
-events {{ worker_connections 256; }}
-http {{
-    log_format plain '$request_method $status $body_bytes_sent $uri $http_authorization';
-    access_log {dir}/access.log plain;
-    client_body_temp_path {dir}/nginx-body;
+events {{ worker_connections 512; }}"""
+NGINX_SCRATCH = """    client_body_temp_path {dir}/nginx-body;
     proxy_temp_path {dir}/nginx-proxy;
     fastcgi_temp_path {dir}/nginx-fcgi;
     uwsgi_temp_path {dir}/nginx-uwsgi;
     scgi_temp_path {dir}/nginx-scgi;
-    client_max_body_size 0;
+"""
+
+NGINX = NGINX_MAIN + """
+http {{
+    log_format plain '$request_method $status $body_bytes_sent $uri $http_authorization';
+    access_log {dir}/access.log plain;
+""" + NGINX_SCRATCH + """    client_max_body_size 0;
     server {{
         listen 127.0.0.1:{port};
         location ~ ^/gated/.*\\.git/info/lfs/ {{

@@ -10,28 +10,17 @@ import subprocess
 
 import pytest
 from conftest import Ptm
-from servers import find, free_port, wait_for
+from servers import NGINX_MAIN, NGINX_SCRATCH, find, free_port, wait_for
 
 MB = 1 << 20
 TOKEN = "hf_sesame"
 
 # The front wants the token and redirects as Hugging Face does; the CDN is another origin, and must not see it.
-NGINX = """
-{user}
-worker_processes 1;
-daemon off;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx-error.log;
-events {{ worker_connections 64; }}
+NGINX = NGINX_MAIN + """
 http {{
     log_format ranges '$server_port $request_method $status $body_bytes_sent $uri "$http_range" "$http_authorization"';
     access_log {dir}/access.log ranges;
-    client_body_temp_path {dir}/nginx-body;
-    proxy_temp_path {dir}/nginx-proxy;
-    fastcgi_temp_path {dir}/nginx-fcgi;
-    uwsgi_temp_path {dir}/nginx-uwsgi;
-    scgi_temp_path {dir}/nginx-scgi;
-    server {{
+""" + NGINX_SCRATCH + """    server {{
         listen 127.0.0.1:{front};
         location ~ ^/acme/model/resolve/main/(.+)$ {{
             if ($http_authorization != "Bearer {token}") {{ return 401; }}
