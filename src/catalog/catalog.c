@@ -144,25 +144,38 @@ static ptm_rc pragma_int(const ptmi_catalog *catalog, const char *sql, int64_t *
     return rc < 0 ? rc : PTM_OK;
 }
 
+/* What tells a file of ours from another program's. Within one transaction: read one by one, the
+ * numbers of a catalogue that another process makes just now would not belong together. */
+struct file_marks {
+    int64_t id, version, tables;
+};
+
+static ptm_rc read_marks(const ptmi_catalog *catalog, struct file_marks *out, struct ptm_err *err)
+{
+    PTM_TRY(ptmi_db_exec(catalog, catalog->db, "BEGIN", err));
+    PTM_TRY(pragma_int(catalog, "PRAGMA application_id", &out->id, err));
+    PTM_TRY(pragma_int(catalog, "PRAGMA user_version", &out->version, err));
+    PTM_TRY(pragma_int(catalog, "SELECT count(*) FROM sqlite_schema", &out->tables, err));
+    return ptmi_db_exec(catalog, catalog->db, "COMMIT", err);
+}
+
 static ptm_rc whose_file(const ptmi_catalog *catalog, struct ptm_err *err)
 {
-    int64_t id, version, tables;
-    PTM_TRY(pragma_int(catalog, "PRAGMA application_id", &id, err));
-    PTM_TRY(pragma_int(catalog, "PRAGMA user_version", &version, err));
-    PTM_TRY(pragma_int(catalog, "SELECT count(*) FROM sqlite_schema", &tables, err));
-    if (id != CATALOG_APPLICATION_ID && (id || version || tables))
+    struct file_marks marks = {0};
+    PTM_TRY(read_marks(catalog, &marks, err));
+    if (marks.id != CATALOG_APPLICATION_ID && (marks.id || marks.version || marks.tables))
         return ptm_err_set(
             err, PTM_EINVAL,
             "%s: a database of another program, not a catalogue of ptm: give another "
             "--catalog PATH",
             catalog->path);
-    if (version < 0) return ptmi_db_damaged(catalog, "a negative schema version", err);
-    if (version > ptmi_migrate_newest())
+    if (marks.version < 0) return ptmi_db_damaged(catalog, "a negative schema version", err);
+    if (marks.version > ptmi_migrate_newest())
         return ptm_err_set(
             err, PTM_EUNSUPPORTED,
             "%s: the catalogue was written by a newer ptm (schema %lld, this one knows "
             "%d): use that one, or give another --catalog PATH",
-            catalog->path, (long long)version, ptmi_migrate_newest());
+            catalog->path, (long long)marks.version, ptmi_migrate_newest());
     return PTM_OK;
 }
 
