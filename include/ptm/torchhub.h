@@ -90,8 +90,9 @@ struct ptm_torchhub_repo {
 PTM_API void ptm_torchhub_repo_clear(struct ptm_torchhub_repo *repo);
 
 struct ptm_torchhub_fetch_opts {
-    size_t size;        /* PTM_TORCHHUB_FETCH_OPTS_INIT */
-    bool force_reload;  /* replace the cached copy */
+    size_t size;       /* PTM_TORCHHUB_FETCH_OPTS_INIT */
+    bool local;        /* repo is a folder: for list, help and load, as there is nothing to fetch */
+    bool force_reload; /* replace the cached copy */
     bool fresh_weights; /* with force_reload: checkpoints it reaches that are there are fetched anew
                            (torch's documentation says so, its code does not) */
     bool refresh;       /* ask the server whether ref has a newer commit; fills repo->newest */
@@ -250,16 +251,16 @@ PTM_API int ptm_hubconf_damage(const ptm_hubconf *hubconf);
 
 /*
  * torch.hub.list and torch.hub.help, by parsing; so trust does not matter, whatever opts say (NULL:
- * all defaults). repo: "owner/name[:ref]", or a folder when it begins with ".", "/" or "~" or local
- * is set. list: as ptm_hubconf_open(), but without looking for the URLs, which takes longer. help:
- * *out is malloc'ed, NULL when the source has no docstring for it; PTM_EINVAL with a did-you-mean
- * when there is no such entry point. Both: those of ptm_torchhub_fetch() and ptm_hubconf_open(),
- * too.
+ * all defaults). repo: "owner/name[:ref]", or a folder when it begins with ".", "/" or "~" or
+ * opts->local is set. list: as ptm_hubconf_open(), but without looking for the URLs, which takes
+ * longer. help: *out is malloc'ed, NULL when the source has no docstring for it; PTM_EINVAL with a
+ * did-you-mean when there is no such entry point. Both: those of ptm_torchhub_fetch() and
+ * ptm_hubconf_open(), too.
  */
-PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo, bool local,
+PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo,
                                               const struct ptm_torchhub_fetch_opts *opts,
                                               ptm_hubconf **out, struct ptm_err *err);
-PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_help(ptm_torchhub *hub, const char *repo, bool local,
+PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_help(ptm_torchhub *hub, const char *repo,
                                               const char *entry,
                                               const struct ptm_torchhub_fetch_opts *opts,
                                               char **out, struct ptm_err *err);
@@ -358,7 +359,6 @@ PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_load_state_dict_from_url(
 struct ptm_torchhub_load_opts {
     size_t size;                                 /* PTM_TORCHHUB_LOAD_OPTS_INIT */
     const struct ptm_torchhub_fetch_opts *fetch; /* NULL: trust is PTM_TRUST_CHECK, nobody to ask */
-    bool local;                                  /* repo is a folder */
     /* JSON each, or Python's True, False, None, or else taken as a string; or NAME=VALUE. */
     const char *const *args;
     size_t n_args;

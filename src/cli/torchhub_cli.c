@@ -245,10 +245,12 @@ ptm_rc ptmi_torch_parse(struct ptmi_torch *torch, const char *operand, bool urls
     else
         PTM_TRY(ptmi_torch_fetch(torch, operand, &out->repo, err));
     /* Weights are looked for in all that an entry point calls: names need not wait for that. */
+    struct ptm_torchhub_fetch_opts there = PTM_TORCHHUB_FETCH_OPTS_INIT;
+    there.local = true;
     if (urls)
         PTM_TRY(ptm_hubconf_open(out->repo.dir, &out->hubconf, err));
     else
-        PTM_TRY(ptm_torchhub_list(torch->hub, out->repo.dir, true, NULL, &out->hubconf, err));
+        PTM_TRY(ptm_torchhub_list(torch->hub, out->repo.dir, &there, &out->hubconf, err));
     int line = ptm_hubconf_damage(out->hubconf);
     if (line)
         ptmi_torch_say(torch->cli,

@@ -101,7 +101,7 @@ static ptm_rc list_run(struct ptmi_torch *torch, const char *operand, struct ptm
     struct ptm_torchhub_fetch_opts fetch;
     struct ptm_torchhub_load_opts opts;
     ptmi_torch_run_opts(torch->cli, &fetch, &opts);
-    opts.local = ptmi_torch_is_folder(torch->cli, operand);
+    fetch.local = ptmi_torch_is_folder(torch->cli, operand);
     PTM_TRY(ptm_torchhub_run_list(torch->hub, operand, &opts, &json, err));
     PTM_TRY(ptmi_json_parse(json, strlen(json), "what Python said of hubconf.py", &doc, err));
     yyjson_val *item = NULL;

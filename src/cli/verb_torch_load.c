@@ -65,7 +65,7 @@ ptm_rc ptmi_verb_torch_load(struct ptmi_cli *cli, int *status, struct ptm_err *e
     if (!out_dir)
         return ptm_err_set(err, PTM_EINVAL, "torch load: --out DIR says where the state dict goes");
     ptmi_torch_run_opts(cli, &fetch, &opts);
-    opts.local = ptmi_torch_is_folder(cli, cli->operands[0]);
+    fetch.local = ptmi_torch_is_folder(cli, cli->operands[0]);
     opts.args = (const char *const *)cli->operands + 2;
     opts.n_args = (size_t)cli->n_operands - 2;
     PTM_TRY(ptmi_torch_open(cli, &torch, err));

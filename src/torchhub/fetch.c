@@ -370,6 +370,9 @@ ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
     PTM_AUTO(fetching_clear) struct fetching f = {.hub = hub};
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo got = {0};
     ptmi_adopt(&f.opts, sizeof f.opts, opts);
+    if (f.opts.local)
+        return ptm_err_set(err, PTM_EINVAL, "%s: a folder has nothing to fetch: use it as it is",
+                           repo);
     PTM_TRY(ptmi_repo_spec_parse(repo, &f.spec, err));
     PTM_TRY(run(&f, &got, err));
     if (f.opts.force_reload && f.opts.fresh_weights)

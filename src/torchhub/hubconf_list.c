@@ -11,36 +11,29 @@
 #include "../base/suggest.h"
 
 /* *out: where its files are, malloc'ed. */
-static ptm_rc folder_of(ptm_torchhub *hub, const char *repo, bool local,
+static ptm_rc folder_of(ptm_torchhub *hub, const char *repo,
                         const struct ptm_torchhub_fetch_opts *opts, char **out, struct ptm_err *err)
 {
     struct ptm_torchhub_fetch_opts quiet = PTM_TORCHHUB_FETCH_OPTS_INIT;
     PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo fetched = {0};
-    if (ptmi_repo_is_folder(repo, local)) {
+    ptmi_adopt(&quiet, sizeof quiet, opts);
+    if (ptmi_repo_is_folder(repo, quiet.local)) {
         *out = ptmi_expand_home(repo);
         return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", repo);
     }
-    ptmi_adopt(&quiet, sizeof quiet, opts);
     quiet.trust = PTM_TRUST_SKIP;
     PTM_TRY(ptm_torchhub_fetch(hub, repo, &quiet, &fetched, err));
     *out = ptm_steal(&fetched.dir);
     return PTM_OK;
 }
 
-static ptm_rc open_repo(ptm_torchhub *hub, const char *repo, bool local,
-                        const struct ptm_torchhub_fetch_opts *opts, ptm_hubconf **out,
-                        struct ptm_err *err)
-{
-    PTM_AUTO(ptmi_freep) char *dir = NULL;
-    PTM_TRY(folder_of(hub, repo, local, opts, &dir, err));
-    return ptmi_hubconf_open(dir, 0, out, err);
-}
-
-ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo, bool local,
+ptm_rc ptm_torchhub_list(ptm_torchhub *hub, const char *repo,
                          const struct ptm_torchhub_fetch_opts *opts, ptm_hubconf **out,
                          struct ptm_err *err)
 {
-    return open_repo(hub, repo, local, opts, out, err);
+    PTM_AUTO(ptmi_freep) char *dir = NULL;
+    PTM_TRY(folder_of(hub, repo, opts, &dir, err));
+    return ptmi_hubconf_open(dir, 0, out, err);
 }
 
 /* Names that only running the file would tell may be meant, too. */
@@ -64,12 +57,12 @@ static ptm_rc no_such_entry(const ptm_hubconf *hubconf, const char *repo, const 
                        suggest.best, hint);
 }
 
-ptm_rc ptm_torchhub_help(ptm_torchhub *hub, const char *repo, bool local, const char *entry,
+ptm_rc ptm_torchhub_help(ptm_torchhub *hub, const char *repo, const char *entry,
                          const struct ptm_torchhub_fetch_opts *opts, char **out,
                          struct ptm_err *err)
 {
     PTM_AUTO(ptmi_hubconf_closep) ptm_hubconf *hubconf = NULL;
-    PTM_TRY(open_repo(hub, repo, local, opts, &hubconf, err));
+    PTM_TRY(ptm_torchhub_list(hub, repo, opts, &hubconf, err));
     const struct ptm_hub_entry *found = ptm_hubconf_find(hubconf, entry);
     if (!found) return no_such_entry(hubconf, repo, entry, err);
     char *doc = found->doc ? strdup(found->doc) : NULL;

@@ -93,7 +93,7 @@ static ptm_rc fetch_trusted(struct ptmi_run *run, struct ptm_err *err)
 
 static ptm_rc find_repo(struct ptmi_run *run, struct ptm_err *err)
 {
-    bool folder = ptmi_repo_is_folder(run->label, run->opts->local);
+    bool folder = ptmi_repo_is_folder(run->label, run->opts->fetch->local);
     PTM_TRY(folder ? find_folder(run, err) : fetch_trusted(run, err));
     PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(run->repo.dir, PTMI_HUBCONF);
     if (!hubconf) return ptm_err_set(err, PTM_ENOMEM, "%s", run->label);
