@@ -43,7 +43,8 @@ struct ptm_net_opts {
     int backoff_ms; /* the first wait is random below this, doubling up to 40 times this; 0: 500 */
     /* URLs that strangers chose: nothing is asked of addresses of the user's own network, wherever
      * redirects and names lead, but for those that a rewriting rule names: PTM_EUNSAFE. With a
-     * proxy only the URL's host is looked at: the proxy looks up the address. */
+     * proxy only the URL's host is looked at: the proxy looks up the address, and is asked for
+     * hosts in no_proxy, too. */
     bool public_only;
 };
 #define PTM_NET_OPTS_INIT                   \

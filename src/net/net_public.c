@@ -6,10 +6,12 @@
  * gains nothing.
  */
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../base/str.h"
 #include "net_engine_priv.h"
 #include "net_public.h"
 
@@ -61,6 +63,25 @@ bool ptmi_address_is_inside(const struct sockaddr *address)
     if (address->sa_family != AF_INET6) return true;
     memcpy(&six, address, sizeof six);
     return is_inside_6(six.sin6_addr.s6_addr);
+}
+
+/* The first of these variables that says something; NULL: none. */
+static const char *first_of(const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) return value;
+    }
+    return NULL;
+}
+
+bool ptmi_url_has_proxy(const char *url)
+{
+    static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+    static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    static const char *const never[] = {"no_proxy", "NO_PROXY"};
+    if (ptmi_str_eq(first_of(never, 2), "*")) return false;
+    return ptmi_str_starts_nocase(url, "https:") ? first_of(https, 4) : first_of(http, 3);
 }
 
 curl_socket_t ptmi_transfer_on_socket(void *transfer, curlsocktype purpose,

@@ -12,6 +12,7 @@
 #include "../base/str.h"
 #include "../base/url.h"
 #include "net_error.h"
+#include "net_public.h"
 
 /* How often a waiting caller looks at the cancel flag, which a signal handler sets without waking
  * anybody. */
@@ -137,14 +138,13 @@ static bool set_callbacks(ptmi_transfer *t)
     return true;
 }
 
-/* A proxy stands where it likes, and nobody else is connected to. */
-static bool set_public(ptmi_transfer *t)
+/* A proxy stands where it likes, so nobody looks at its address; then all goes through it, also to
+ * hosts in no_proxy, which would be connected to unseen. */
+static bool set_public(ptmi_transfer *t, const char *url)
 {
-    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                        "ALL_PROXY"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *proxy = getenv(names[i]);
-        if (proxy && *proxy) return true;
+    if (ptmi_url_has_proxy(url)) {
+        SET(CURLOPT_NOPROXY, "");
+        return true;
     }
     SET(CURLOPT_OPENSOCKETFUNCTION, ptmi_transfer_on_socket);
     SET(CURLOPT_OPENSOCKETDATA, t);
@@ -195,7 +195,7 @@ ptm_rc ptmi_transfer_start(ptmi_engine *e, const struct ptmi_exchange *x, ptmi_t
     t->easy = take_easy(e);
     if (!t->easy || !t->url_shown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     if (!set_protocol(t, x) || !set_request(t, x) || !set_limits(t, x) || !set_callbacks(t) ||
-        (x->public_only && !set_public(t)))
+        (x->public_only && !set_public(t, x->url)))
         return ptm_err_set(err, PTM_EINVAL, "%s: libcurl refuses the request", t->url_shown);
     pthread_mutex_lock(&e->lock);
     ptmi_transfer_tell(t, CTL_SUBMIT);

@@ -187,6 +187,21 @@ def test_names_do_not_lead_into_the_users_own_network(runner):
         assert inside.seen == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="another /etc/hosts needs root")
+def test_proxies_of_others_open_no_way_into_the_users_own_network(runner):
+    (runner.folder / "hosts").write_text("127.0.0.1 localhost evil.example.org\n")
+    runner.prefix = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(runner.folder / "hosts"), "/etc/hosts", "--"]
+    runner.write(FETCHER)
+    with small_server() as inside, small_server() as proxy:
+        url, at = f"http://evil.example.org:{inside.server_port}/x", f"http://127.0.0.1:{proxy.server_port}"
+        for env in ({"https_proxy": at}, {"http_proxy": at, "no_proxy": "*"}, {"http_proxy": "", "HTTPS_PROXY": at}):
+            assert "address of your own network" in runner.load("refused", url, **env)["result"]["value"], env
+        assert (inside.seen, proxy.seen) == (0, 0)
+        for i, env in enumerate(({"http_proxy": at}, {"http_proxy": at, "no_proxy": "example.org"}, {"ALL_PROXY": at, "NO_PROXY": "evil.example.org"})):
+            assert runner.load("body", url + str(i), **env)["result"]["value"].startswith("['secret'"), env
+        assert (inside.seen, proxy.seen) == (0, 3)
+
+
 PLANTER = '''
 import json, os, sys, time
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_net_public.c - which addresses count as the user's own network. */
+/* test_net_public.c - which addresses count as the user's own network, and when a proxy asks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/net_public.h"
@@ -65,10 +66,38 @@ static void test_net_public__tells_inside_from_outside(void **state)
     assert_true(ptmi_address_is_inside(&local));
 }
 
+static void test_net_public__tells_who_has_a_proxy(void **state)
+{
+    static const struct {
+        const char *name, *value, *never;
+        bool http, https;
+    } cases[] = {{"http_proxy", "http://p:1", "", true, false},
+                 {"https_proxy", "http://p:1", "", false, true},
+                 {"HTTPS_PROXY", "http://p:1", "", false, true},
+                 {"all_proxy", "http://p:1", "", true, true},
+                 {"ALL_PROXY", "http://p:1", "", true, true},
+                 {"HTTP_PROXY", "http://p:1", "", false, false},
+                 {"http_proxy", "", "", false, false},
+                 {"all_proxy", "http://p:1", "*", false, false},
+                 {"all_proxy", "http://p:1", "a.org", true, true}};
+    (void)state;
+    static const char *const all[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "HTTP_PROXY",
+                                      "all_proxy",  "ALL_PROXY",   "no_proxy"};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) unsetenv(all[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setenv(cases[i].name, cases[i].value, 1);
+        setenv("NO_PROXY", cases[i].never, 1);
+        assert_int_equal(ptmi_url_has_proxy("http://a.org/"), cases[i].http);
+        assert_int_equal(ptmi_url_has_proxy("HTTPS://a.org/"), cases[i].https);
+        unsetenv(cases[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_net_public__tells_inside_from_outside),
+        cmocka_unit_test(test_net_public__tells_who_has_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
