@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_completion.c - `ptm completion bash|zsh|fish`: scripts made from the tables, hubs included.
+ *
+ * Each script first walks over the words before the cursor, to find the verb (one word, or two)
+ * past options and their values: `ptm --log net:debug torch list help` is `torch list`. What may
+ * follow there is a place.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,42 +12,62 @@
 #include "../hubs/hubs.h"
 #include "cli.h"
 
-static bool visible(const struct ptmi_verb *verb)
+/* Where the cursor may stand. Texts are borrowed. */
+struct place {
+    const char *words;             /* the verb so far: "", "torch", "torch list", "help torch" */
+    unsigned groups;               /* of the options that may follow */
+    bool verbs;                    /* a word of a verb follows: a first one, .. */
+    const struct ptmi_verb *group; /* .. or one of this group */
+    const struct ptmi_verb *verb;  /* else: whose operands follow */
+};
+typedef void place_fn(const struct place *place);
+
+static bool takes(const struct ptmi_opt *opt, const char *arg)
 {
-    return !(verb->flags & PTMI_VERB_HIDDEN);
+    return opt->arg && strcmp(opt->arg, arg) == 0;
+}
+
+static bool takes_folder(const struct ptmi_opt *opt)
+{
+    return takes(opt, "DIR");
 }
 
 static bool takes_file(const struct ptmi_opt *opt)
 {
-    return opt->arg && (strcmp(opt->arg, "FILE") == 0 || strcmp(opt->arg, "DIR") == 0);
+    return takes(opt, "FILE") || takes(opt, "PROGRAM");
 }
 
-static void put_hubs(const char *between)
+static bool takes_value(const struct ptmi_opt *opt)
 {
-    for (size_t i = 0; ptmi_hub_at(i); i++) printf("%s%s", i ? between : "", ptmi_hub_at(i)->name);
+    return opt->arg != NULL;
 }
 
-static bool two_words(const struct ptmi_verb *verb)
+static void put_hubs(void)
 {
-    return strchr(verb->name, ' ') != NULL;
+    for (size_t i = 0; ptmi_hub_at(i); i++) printf("%s%s", i ? " " : "", ptmi_hub_at(i)->name);
+}
+
+static void put_choices(const struct ptmi_opt *opt)
+{
+    for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
 }
 
 /* The word that could come next: a verb's first after ptm (group NULL), its second after the first
  * word of its group; NULL: none. */
 static const char *next_word(const struct ptmi_verb *verb, const struct ptmi_verb *group)
 {
-    if (!visible(verb)) return NULL;
+    if (verb->flags & PTMI_VERB_HIDDEN) return NULL;
     if (group) return ptmi_verb_word(verb, group);
-    return two_words(verb) ? NULL : verb->name;
+    return strchr(verb->name, ' ') ? NULL : verb->name;
 }
 
-static void put_verbs(const struct ptmi_verb *group, const char *between)
+static void put_verbs(const struct ptmi_verb *group)
 {
     bool first = true;
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const char *word = next_word(ptmi_verb_at(i), group);
         if (!word) continue;
-        printf("%s%s", first ? "" : between, word);
+        printf("%s%s", first ? "" : " ", word);
         first = false;
     }
 }
@@ -61,81 +85,146 @@ static void put_quoted(const char *text)
     putchar('\'');
 }
 
-static void put_operands(const struct ptmi_verb *verb)
+/* Every option that can be asked for, with its letter. */
+static void put_options(bool (*which)(const struct ptmi_opt *opt), const char *between)
 {
-    if (verb->flags & PTMI_VERB_HUBS)
-        put_hubs(" ");
-    else if (verb->flags & PTMI_VERB_GROUP)
-        put_verbs(verb, " ");
-    else if (strcmp(verb->name, "help") == 0)
-        put_verbs(NULL, " ");
-    else if (verb->words)
-        fputs(verb->words, stdout);
+    bool first = true;
+    for (int id = 0; id < PTMI_OPT_COUNT; id++) {
+        const struct ptmi_opt *opt = ptmi_opt_at(id);
+        if ((opt->flags & PTMI_OPT_ENV_ONLY) || !which(opt)) continue;
+        printf("%s--%s", first ? "" : between, opt->name);
+        if (opt->letter) printf("%s-%c", between, opt->letter);
+        first = false;
+    }
 }
 
-static void bash_values(void)
+static void place_of_verb(const struct ptmi_verb *verb, place_fn *fn)
+{
+    bool help = strcmp(verb->name, "help") == 0;
+    bool group = verb->flags & PTMI_VERB_GROUP;
+    fn(&(struct place){.words = verb->name,
+                       .groups = verb->groups,
+                       .verbs = group || help,
+                       .group = group ? verb : NULL,
+                       .verb = verb});
+    if (!group) return;
+    char words[64];
+    snprintf(words, sizeof words, "help %s", verb->name);
+    fn(&(struct place){
+        .words = words, .groups = PTMI_GROUP_EVERY, .verbs = true, .group = verb, .verb = verb});
+}
+
+static void each_place(place_fn *fn)
+{
+    fn(&(struct place){.words = "", .groups = PTMI_GROUP_EVERY, .verbs = true});
+    for (size_t i = 0; ptmi_verb_at(i); i++)
+        if (!(ptmi_verb_at(i)->flags & PTMI_VERB_HIDDEN)) place_of_verb(ptmi_verb_at(i), fn);
+}
+
+/* "|'torch'": after these the next word is of the verb, too. */
+static void put_open(const struct place *place)
+{
+    if (place->verbs && *place->words) printf("|'%s'", place->words);
+}
+
+static void fish_open(const struct place *place)
+{
+    if (place->verbs && *place->words) printf(" '%s'", place->words);
+}
+
+/* --- bash --- */
+
+static void bash_choices(void)
 {
     for (int id = 0; id < PTMI_OPT_COUNT; id++) {
         const struct ptmi_opt *opt = ptmi_opt_at(id);
         if (!opt->choices) continue;
-        printf("    --%s) COMPREPLY=($(compgen -W '", opt->name);
-        for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
-        puts("' -- \"$current\")); return ;;");
+        printf("    --%s) operands='", opt->name);
+        put_choices(opt);
+        puts("' ;;");
     }
+}
+
+static void bash_place(const struct place *place)
+{
+    const struct ptmi_verb *verb = place->verb;
+    printf("    '%s')\n        ", place->words);
+    if (verb && verb->flags & PTMI_VERB_FILES) fputs("files=yes ", stdout);
+    fputs(verb && verb->words ? "[ $count != 0 ] || operands='" : "operands='", stdout);
+    if (place->verbs)
+        put_verbs(place->group);
+    else if (verb->flags & PTMI_VERB_HUBS)
+        put_hubs();
+    else if (verb->words)
+        fputs(verb->words, stdout);
+    fputs("'\n        options='", stdout);
+    for (int id = 0; id < PTMI_OPT_COUNT; id++)
+        if (ptmi_opt_in(id, place->groups)) printf("--%s ", ptmi_opt_at(id)->name);
+    puts("' ;;");
+}
+
+/* For bash, as a rule, = and : are words of their own: what follows = is a value, and what follows
+ * : belongs to the word before. */
+static void bash_walk(void)
+{
+    puts("    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+         "        if [ \"$word\" = = ]; then option=$last; continue; fi\n"
+         "        if [ \"$word\" = : ] || [ \"$last\" = : ]; then last=$word; continue; fi\n"
+         "        last=$word\n"
+         "        if [ \"$option\" ]; then option=''; continue; fi\n"
+         "        case $ended$word in\n"
+         "        --) ended=yes; continue ;;");
+    fputs("        ", stdout);
+    put_options(takes_value, "|");
+    puts(") option=$word; continue ;;\n"
+         "        -*) continue ;;\n"
+         "        esac\n"
+         "        if [ \"$whole\" ]; then count=$((count + 1)); continue; fi\n"
+         "        verb=${verb:+$verb }$word");
+    fputs("        case $verb in ''", stdout);
+    each_place(put_open);
+    puts(") ;; *) whole=yes ;; esac\n"
+         "    done\n"
+         "    if [ \"$current\" = = ]; then option=$last current=''; fi");
+}
+
+/* File names are left to readline, which knows how to quote them: what is asked for by compopt. A
+ * bash older than 4 has no compopt, and offers file names wherever nothing else fits. */
+static void bash_values(void)
+{
+    puts("    compopt +o default 2>/dev/null\n"
+         "    case $option in\n"
+         "    '') ;;");
+    bash_choices();
     fputs("    ", stdout);
-    bool first = true;
-    for (int id = 0; id < PTMI_OPT_COUNT; id++) {
-        if (!takes_file(ptmi_opt_at(id))) continue;
-        printf("%s--%s", first ? "" : "|", ptmi_opt_at(id)->name);
-        first = false;
-    }
-    puts(") COMPREPLY=($(compgen -f -- \"$current\")); return ;;");
+    put_options(takes_folder, "|");
+    puts(") compopt -o dirnames 2>/dev/null; return ;;");
+    fputs("    ", stdout);
+    put_options(takes_file, "|");
+    puts(") compopt -o default 2>/dev/null; return ;;\n"
+         "    *) return ;;\n"
+         "    esac\n"
+         "    if [ \"$option\" ]; then COMPREPLY=($(compgen -W \"$operands\" -- \"$current\")); "
+         "return; fi");
 }
 
 static void bash(void)
 {
     puts("# bash completion for ptm\n"
          "_ptm() {\n"
-         "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "    local verb='' word options='' operands='' files=''\n"
-         "    COMPREPLY=()\n"
-         "    case $previous in");
+         "    local IFS=$' \\t\\n' current=${COMP_WORDS[COMP_CWORD]} word last='' option='' "
+         "ended=''\n"
+         "    local verb='' whole='' count=0 operands='' options='' files=''\n"
+         "    COMPREPLY=()");
+    bash_walk();
     bash_values();
+    puts("    case $verb in");
+    each_place(bash_place);
     puts("    esac\n"
-         "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "        case $word in -*) continue ;; esac\n"
-         "        verb=${verb:+$verb }$word");
-    fputs("        case $verb in ", stdout);
-    bool first = true;
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        if (!(ptmi_verb_at(i)->flags & PTMI_VERB_GROUP)) continue;
-        printf("%s%s", first ? "" : "|", ptmi_verb_at(i)->name);
-        first = false;
-    }
-    puts(") ;; *) break ;; esac\n"
-         "    done\n"
-         "    case $verb in");
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (!visible(verb)) continue;
-        printf("    '%s')\n        %soperands='", verb->name,
-               verb->flags & PTMI_VERB_FILES ? "files=yes " : "");
-        put_operands(verb);
-        fputs("'\n        options='", stdout);
-        for (int id = 0; id < PTMI_OPT_COUNT; id++)
-            if (ptmi_opt_in(id, verb->groups)) printf("--%s ", ptmi_opt_at(id)->name);
-        puts("' ;;");
-    }
-    fputs("    *) operands='", stdout);
-    put_verbs(NULL, " ");
-    puts("' options='--help --version' ;;\n"
-         "    esac\n"
-         "    case $current in\n"
+         "    case $ended$current in\n"
          "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
          "    *) if [ \"$files\" ]; then\n"
-         "           local IFS=$'\\n'\n"
-         "           compopt -o filenames 2>/dev/null\n"
-         "           COMPREPLY=($(compgen -f -- \"$current\"))\n"
+         "           compopt -o default 2>/dev/null\n"
          "       else\n"
          "           COMPREPLY=($(compgen -W \"$operands\" -- \"$current\"))\n"
          "       fi ;;\n"
@@ -143,6 +232,8 @@ static void bash(void)
          "}\n"
          "complete -o default -F _ptm ptm");
 }
+
+/* --- zsh --- */
 
 /* "[words]" of zsh's _arguments: brackets and colons within would end it. */
 static void zsh_words(const char *text)
@@ -157,95 +248,133 @@ static void zsh_words(const char *text)
     }
 }
 
+static void zsh_value(const struct ptmi_opt *opt)
+{
+    printf(":%s:", opt->arg);
+    if (takes_folder(opt)) {
+        fputs("_files -/", stdout);
+    } else if (takes_file(opt)) {
+        fputs("_files", stdout);
+    } else if (opt->choices) {
+        putchar('(');
+        put_choices(opt);
+        putchar(')');
+    } else {
+        putchar(' ');
+    }
+}
+
 static void zsh_option(const struct ptmi_opt *opt)
 {
-    printf("            '%s--%s%s[", opt->flags & PTMI_OPT_MANY ? "*" : "", opt->name,
-           opt->arg ? "=" : "");
+    const char *value = opt->arg ? "=" : "";
+    fputs("            ", stdout);
+    if (opt->letter)
+        printf("'(-%c --%s)'{-%c%s,--%s%s}'[", opt->letter, opt->name, opt->letter,
+               opt->arg ? "+" : "", opt->name, value);
+    else
+        printf("'%s--%s%s[", opt->flags & PTMI_OPT_MANY ? "*" : "", opt->name, value);
     zsh_words(opt->help);
     putchar(']');
-    if (opt->arg) {
-        printf(":%s:", opt->arg);
-        if (takes_file(opt)) fputs("_files", stdout);
-        if (opt->choices) {
-            putchar('(');
-            for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
-            putchar(')');
-        }
-    }
+    if (opt->arg) zsh_value(opt);
     puts("' \\");
 }
 
-/* "name:summary" of the verbs that could come next, for _describe. */
-static void zsh_verbs(const struct ptmi_verb *group, int indent)
+/* "word:summary" of the verbs that could come next, for _describe. */
+static void zsh_verbs(const struct ptmi_verb *group)
 {
-    printf("%*sverbs=(\n", indent, "");
+    puts("        verbs=(");
     for (size_t i = 0; ptmi_verb_at(i); i++) {
         const char *word = next_word(ptmi_verb_at(i), group);
         if (!word) continue;
-        printf("%*s    '%s:", indent, "", word);
+        printf("            '%s:", word);
         zsh_words(ptmi_verb_at(i)->summary);
         puts("'");
     }
-    printf("%*s)\n%*sif (( CURRENT == 2 )); then _describe verb verbs; return; fi\n", indent, "",
-           indent, "");
+    puts("        )");
 }
 
-static void zsh_verb(const struct ptmi_verb *verb, const char *word)
+static void zsh_operands(const struct place *place)
 {
-    printf("    %s)\n        shift words; (( CURRENT-- ))\n        _arguments \\\n", word);
+    const struct ptmi_verb *verb = place->verb;
+    if (place->verbs) {
+        fputs("'1:verb:{_describe verb verbs}'", stdout);
+    } else if (verb->flags & PTMI_VERB_FILES) {
+        fputs("'*:file:_files'", stdout);
+    } else if (verb->flags & PTMI_VERB_HUBS) {
+        fputs("'*:hub:(", stdout);
+        put_hubs();
+        fputs(")'", stdout);
+    } else if (verb->words) {
+        printf("'1:word:(%s)' '*:operand: '", verb->words);
+    } else if (*verb->operands) {
+        fputs("'*:operand: '", stdout);
+    }
+}
+
+static void zsh_place(const struct place *place)
+{
+    printf("    '%s')\n", place->words);
+    if (place->verbs) zsh_verbs(place->group);
+    puts("        _arguments -S \\");
     for (int id = 0; id < PTMI_OPT_COUNT; id++)
-        if (ptmi_opt_in(id, verb->groups)) zsh_option(ptmi_opt_at(id));
-    if (verb->flags & PTMI_VERB_FILES) {
-        puts("            '*:operand:_files' ;;");
-        return;
-    }
-    fputs("            '*:operand:(", stdout);
-    put_operands(verb);
-    puts(")' ;;");
+        if (ptmi_opt_in(id, place->groups)) zsh_option(ptmi_opt_at(id));
+    fputs("            ", stdout);
+    zsh_operands(place);
+    puts(" ;;");
 }
 
-/* After the first word of a group the same is done once more with what follows it. */
-static void zsh_group(const struct ptmi_verb *group)
+/* at: the last word that is not for _arguments any more; while words of the verb are missing, what
+ * stands before the cursor is not, but for an option that waits for its value. */
+static void zsh_walk(void)
 {
-    printf("    %s)\n        shift words; (( CURRENT-- ))\n", group->name);
-    zsh_verbs(group, 8);
-    puts("        case $words[2] in");
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const char *word = next_word(ptmi_verb_at(i), group);
-        if (word) zsh_verb(ptmi_verb_at(i), word);
-    }
-    puts("        esac ;;");
+    puts("    for (( at = 2; at < CURRENT; at++ )); do\n"
+         "        if [[ -n $option ]]; then option=; continue; fi\n"
+         "        case $words[at] in");
+    fputs("        ", stdout);
+    put_options(takes_value, "|");
+    puts(") option=$words[at]; continue ;;\n"
+         "        -*) continue ;;\n"
+         "        esac\n"
+         "        verb=${verb:+$verb }$words[at]");
+    fputs("        case $verb in ''", stdout);
+    each_place(put_open);
+    puts(") ;; *) break ;; esac\n"
+         "    done\n"
+         "    (( at < CURRENT )) || (( at = CURRENT - 1 - $#option[1] ))\n"
+         "    words[2,at]=()\n"
+         "    (( CURRENT -= at - 1 ))");
 }
 
+/* The last lines: the file is the function when zsh finds it in $fpath, and says whom it completes
+ * when it is sourced. */
 static void zsh(void)
 {
     puts("#compdef ptm\n"
          "_ptm() {\n"
+         "    local verb='' option=''\n"
          "    local -a verbs\n"
-         "    local curcontext=$curcontext state");
-    zsh_verbs(NULL, 4);
-    puts("    case $words[2] in");
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (!next_word(verb, NULL)) continue;
-        if (verb->flags & PTMI_VERB_GROUP)
-            zsh_group(verb);
-        else
-            zsh_verb(verb, verb->name);
-    }
+         "    integer at");
+    zsh_walk();
+    puts("    case $verb in");
+    each_place(zsh_place);
     puts("    esac\n"
          "}\n"
-         "_ptm \"$@\"");
+         "if [[ $funcstack[1] == _ptm ]]; then _ptm \"$@\"; else compdef _ptm ptm; fi");
 }
 
-static void fish_option(const char *condition, const struct ptmi_opt *opt)
+/* --- fish --- */
+
+static void fish_option(const struct place *place, const struct ptmi_opt *opt)
 {
-    printf("complete -c ptm -n '%s' -l %s", condition, opt->name);
+    printf("complete -c ptm -n '__ptm_at \"%s\"' -l %s", place->words, opt->name);
     if (opt->letter) printf(" -s %c", opt->letter);
-    if (opt->arg) fputs(takes_file(opt) ? " -rF" : " -x", stdout);
+    if (takes_folder(opt))
+        fputs(" -xa '(__ptm_folders)'", stdout);
+    else if (opt->arg)
+        fputs(takes_file(opt) ? " -rF" : " -x", stdout);
     if (opt->choices) {
         fputs(" -a '", stdout);
-        for (size_t i = 0; opt->choices[i]; i++) printf("%s%s", i ? " " : "", opt->choices[i]);
+        put_choices(opt);
         putchar('\'');
     }
     fputs(" -d ", stdout);
@@ -253,90 +382,98 @@ static void fish_option(const char *condition, const struct ptmi_opt *opt)
     putchar('\n');
 }
 
-static void fish_begin(const char *condition, const char *word, const char *summary)
-{
-    printf("complete -c ptm -f -n '%s' -a %s -d ", condition, word);
-    put_quoted(summary);
-    putchar('\n');
-}
-
-/* fish asks whether a word was given anywhere: `ptm torch list` must not pass for `ptm list`. The
- * group that has a verb of that name, too, or NULL. */
-static const struct ptmi_verb *other_group(const char *name)
+static void fish_verbs(const struct place *place)
 {
     for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const struct ptmi_verb *group = ptmi_verb_at(i);
-        if (!(group->flags & PTMI_VERB_GROUP)) continue;
-        for (size_t j = 0; ptmi_verb_at(j); j++) {
-            const char *word = next_word(ptmi_verb_at(j), group);
-            if (word && strcmp(word, name) == 0) return group;
-        }
-    }
-    return NULL;
-}
-
-/* "the first word was given, and not one of a group that has it for its second" */
-static void fish_first_word(char *out, size_t size, const char *name)
-{
-    const struct ptmi_verb *other = other_group(name);
-    snprintf(out, size, "__fish_seen_subcommand_from %s%s%s", name,
-             other ? "; and not __fish_seen_subcommand_from " : "", other ? other->name : "");
-}
-
-/* What must hold for a verb's options: its words were given, in any place. */
-static void fish_verb(const struct ptmi_verb *verb, const struct ptmi_verb *group)
-{
-    char condition[160];
-    const char *word = next_word(verb, group);
-    if (group)
-        snprintf(condition, sizeof condition,
-                 "__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s", group->name,
-                 word);
-    else
-        fish_first_word(condition, sizeof condition, word);
-    for (int id = 0; id < PTMI_OPT_COUNT; id++)
-        if (ptmi_opt_in(id, verb->groups)) fish_option(condition, ptmi_opt_at(id));
-    if (verb->flags & PTMI_VERB_FILES) {
-        printf("complete -c ptm -F -n '%s'\n", condition);
-        return;
-    }
-    printf("complete -c ptm -f -n '%s' -a '", condition);
-    put_operands(verb);
-    puts("'");
-}
-
-static void fish_group(const struct ptmi_verb *group)
-{
-    char condition[320], first[128], words[128] = "";
-    fish_first_word(first, sizeof first, group->name);
-    for (size_t i = 0, len = 0; ptmi_verb_at(i); i++) {
-        const char *word = next_word(ptmi_verb_at(i), group);
-        if (word && len < sizeof words)
-            len += (size_t)snprintf(words + len, sizeof words - len, " %s", word);
-    }
-    snprintf(condition, sizeof condition, "%s; and not __fish_seen_subcommand_from%s", first,
-             words);
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const struct ptmi_verb *verb = ptmi_verb_at(i);
-        const char *word = next_word(verb, group);
+        const char *word = next_word(ptmi_verb_at(i), place->group);
         if (!word) continue;
-        fish_begin(condition, word, verb->summary);
-        fish_verb(verb, group);
+        printf("complete -c ptm -n '__ptm_at \"%s\"' -a %s -d ", place->words, word);
+        put_quoted(ptmi_verb_at(i)->summary);
+        putchar('\n');
     }
+}
+
+static void fish_operands(const struct ptmi_verb *verb)
+{
+    if (verb->flags & PTMI_VERB_FILES) {
+        printf("complete -c ptm -n '__ptm_at \"%s\"' -F\n", verb->name);
+    } else if (verb->flags & PTMI_VERB_HUBS) {
+        printf("complete -c ptm -n '__ptm_at \"%s\"' -a '", verb->name);
+        put_hubs();
+        puts("'");
+    } else if (verb->words) {
+        printf("complete -c ptm -n '__ptm_at \"%s\" first' -a '%s'\n", verb->name, verb->words);
+    }
+}
+
+static void fish_place(const struct place *place)
+{
+    if (place->verbs)
+        fish_verbs(place);
+    else
+        fish_operands(place->verb);
+    for (int id = 0; id < PTMI_OPT_COUNT; id++)
+        if (ptmi_opt_in(id, place->groups)) fish_option(place, ptmi_opt_at(id));
+}
+
+static void fish_walk(void)
+{
+    puts("function __ptm_words --description 'the verb before the cursor, and its operands, a line "
+         "each'\n"
+         "    set -l words (commandline -opc)\n"
+         "    set -l option\n"
+         "    set -l ended\n"
+         "    set -l whole\n"
+         "    set -l verb\n"
+         "    set -l operands\n"
+         "    for word in $words[2..-1]\n"
+         "        if set -q option[1]\n"
+         "            set option\n"
+         "            continue\n"
+         "        end\n"
+         "        switch \"$ended$word\"\n"
+         "            case --\n"
+         "                set ended yes\n"
+         "                continue");
+    fputs("            case ", stdout);
+    put_options(takes_value, " ");
+    puts("\n                set option $word\n"
+         "                continue\n"
+         "            case '-*'\n"
+         "                continue\n"
+         "        end\n"
+         "        if set -q whole[1]\n"
+         "            set -a operands $word\n"
+         "            continue\n"
+         "        end\n"
+         "        set -a verb $word\n"
+         "        switch \"$verb\"");
+    fputs("            case", stdout);
+    each_place(fish_open);
+    puts("\n            case '*'\n"
+         "                set whole yes\n"
+         "        end\n"
+         "    end\n"
+         "    string join \\n -- \"$verb\" $operands\n"
+         "end");
 }
 
 static void fish(void)
 {
     puts("# fish completion for ptm");
-    for (size_t i = 0; ptmi_verb_at(i); i++) {
-        const struct ptmi_verb *verb = ptmi_verb_at(i);
-        if (!next_word(verb, NULL)) continue;
-        fish_begin("__fish_use_subcommand", verb->name, verb->summary);
-        if (verb->flags & PTMI_VERB_GROUP)
-            fish_group(verb);
-        else
-            fish_verb(verb, NULL);
-    }
+    fish_walk();
+    puts("function __ptm_at --description 'is that the verb? with first: and no operand given "
+         "yet?'\n"
+         "    set -l words (__ptm_words)\n"
+         "    test \"$words[1]\" = \"$argv[1]\"; or return 1\n"
+         "    not set -q argv[2]; or test (count $words) -eq 1\n"
+         "end\n"
+         "function __ptm_folders --description 'what --out=PART would be completed to'\n"
+         "    set -l part (string replace -r -- '^--[^=]*=' '' (commandline -ct))\n"
+         "    __fish_complete_directories \"$part\"\n"
+         "end\n"
+         "complete -c ptm -f");
+    each_place(fish_place);
 }
 
 ptm_rc ptmi_verb_completion(struct ptmi_cli *cli, int *status, struct ptm_err *err)

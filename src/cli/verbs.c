@@ -514,8 +514,13 @@ static const struct ptmi_verb table[] = {
         .operands = "bash | zsh | fish",
         .words = "bash zsh fish",
         .summary = "Print a completion script for a shell.",
-        .text = "Installed packages bring these scripts along; this is for everybody else.",
+        .text = "Installed packages bring these scripts along; this is for everybody else. For zsh "
+                "it is "
+                "a file _ptm in a folder of $fpath (put fpath+=(~/.zfunc) before compinit in "
+                "~/.zshrc).",
         .examples = {{"completion bash > ~/.local/share/bash-completion/completions/ptm", NULL},
+                     {"completion zsh > ~/.zfunc/_ptm", NULL},
+                     {"completion fish > ~/.config/fish/completions/ptm.fish", NULL},
                      {NULL, NULL}},
         .groups = EVERY,
         .flags = PTMI_VERB_BARE,

@@ -1,6 +1,5 @@
 command -v bash >/dev/null || { echo 'bash is not here' >&2; exit 77; }
 ptm completion bash >script
-mkdir models
 bash -c '
 set -u
 source ./script
@@ -9,8 +8,5 @@ try ptm torch ""
 try ptm torch cache ""
 try ptm torch trust r
 try ptm torch list --fo
-try ptm torch list mo
 try ptm torch show --source ""
 try ptm torch weights ""'
-ptm completion fish | grep -e '-a list ' -e '-a torch ' -e '-a scan '
-ptm completion fish | grep -c "__fish_seen_subcommand_from list; and not __fish_seen_subcommand_from torch'"

@@ -1,6 +1,5 @@
 command -v bash >/dev/null || { echo 'bash is not here' >&2; exit 77; }
 ptm completion bash >script
-mkdir models; : >model.pt; : >'my model.pt'
 bash -c '
 set -u
 source ./script
@@ -9,8 +8,6 @@ try ptm wei
 try ptm weights ""
 try ptm weights --json s
 try ptm weights ls --tr
-try ptm weights ls mod
-try ptm weights ls my
 try ptm --quiet weights scan --json model.pt --sar
 try ptm weights --he
 try ptm help wei'
