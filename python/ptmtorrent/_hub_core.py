@@ -100,7 +100,8 @@ class Handle:
 
 
 def handle(directory: Optional[str] = None, offline: bool = False) -> Handle:
-    """A handle for this hub folder; None: any will do, for what does not look at the folder."""
+    """A handle for this hub folder; None: any will do, for what does not look at the folder. Who calls C with its pointer holds on to it:
+    other threads' calls may put it out of those that are kept, and then it is closed."""
     state = (offline, *(os.environ.get(name) for name in _ENVIRONMENT))
     with _lock:
         for key in reversed(_handles):
@@ -220,7 +221,8 @@ def settle(directory: str, repo: str, ask: Callable[[str], bool]) -> None:
     opts = ffi.new("struct ptm_torchhub_fetch_opts *")
     opts.size, opts.trust = ffi.sizeof("struct ptm_torchhub_fetch_opts"), lib.PTM_TRUST_ALWAYS
     opts.ask, opts.ask_arg = lib.ptm_py_ask, keep
-    rc = lib.ptm_torchhub_fetch(handle(directory, offline=True).pointer, repo.encode(), opts, out, err)
+    use = handle(directory, offline=True)
+    rc = lib.ptm_torchhub_fetch(use.pointer, repo.encode(), opts, out, err)
     if answers:
         raise answers[0]
     _check(rc, err)
@@ -229,15 +231,15 @@ def settle(directory: str, repo: str, ask: Callable[[str], bool]) -> None:
 
 def trusted(directory: str, repo: str) -> bool:
     """Is it trusted by its owner, by the list, or by a copy in the cache?"""
-    out, err = ffi.new("bool *"), new_err()
-    _check(lib.ptm_torchhub_trusted(handle(directory).pointer, repo.encode(), out, err), err)
+    use, out, err = handle(directory), ffi.new("bool *"), new_err()
+    _check(lib.ptm_torchhub_trusted(use.pointer, repo.encode(), out, err), err)
     return bool(out[0])
 
 
 def trust(directory: str, repo: str) -> None:
     """Adds "owner/name" to the list of trusted repositories."""
-    err = new_err()
-    _check(lib.ptm_torchhub_trust(handle(directory).pointer, repo.encode(), err), err)
+    use, err = handle(directory), new_err()
+    _check(lib.ptm_torchhub_trust(use.pointer, repo.encode(), err), err)
 
 
 class _Progress:

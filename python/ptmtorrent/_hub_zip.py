@@ -2,11 +2,12 @@
 """Zip files around one checkpoint, as people made them by hand before torch.save wrote zip files itself (torch < 1.6)."""
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import stat
-import tempfile
+import uuid
 import zipfile
 from typing import Any
 
@@ -46,16 +47,14 @@ def check_member(member: zipfile.ZipInfo, folder: str) -> str:
 def _write_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: str) -> None:
     """Under another name until all of it is there and its checksum was right."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=".ptm-", dir=os.path.dirname(target))
+    part = os.path.join(os.path.dirname(target), f".ptm-{uuid.uuid4().hex}")
     try:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.fchmod(handle, 0o666 & ~umask)
-        with os.fdopen(handle, "wb") as file, archive.open(member) as source:
+        with open(part, "xb") as file, archive.open(member) as source:  # not mkstemp: its files are not the umask's
             shutil.copyfileobj(source, file, 1 << 20)
         os.replace(part, target)
     except BaseException:
-        os.unlink(part)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
         raise
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ptmtorrent.hub has the interface of torch.hub: what its documentation says, what programs and torch's own tests rely on, against a GitHub
 on loopback. Downloads and state dicts are in test_hub_weights.py, isolation in test_hub_isolate.py."""
+import gc
 import inspect
 import io
 import os
@@ -15,7 +16,7 @@ import zipfile
 import pytest
 
 from hub_ground import NOWHERE, answers, github, hub, hub_samples, online, write_tree  # noqa: F401
-from ptmtorrent import Error
+from ptmtorrent import Error, _hub_core
 
 EXAMPLE = hub_samples.EXAMPLE
 UNTRUSTED = "You are about to download and run code from an untrusted repository"
@@ -37,6 +38,26 @@ def acme(github):  # noqa: F811
 def trusted(hub):  # noqa: F811
     path = pathlib.Path(hub.get_dir()) / "trusted_list"
     return path.read_text() if path.exists() else None
+
+
+# --- handles ---
+
+def test_handles__are_not_closed_while_a_call_uses_them(hub, tmp_path, monkeypatch):  # noqa: F811
+    """The question is asked out of C; meanwhile other threads' calls put the handle out of those that are kept."""
+    closed, seen = [], []
+    monkeypatch.setattr(_hub_core, "_close", lambda pid, ctx, pointer, nets: closed.append(pointer))
+    folder = str(tmp_path / "hub")
+    write_tree(tmp_path / "hub/acme_my_model_main", {"hubconf.py": HUBCONF})  # torch's, and also of acme/my:model_main
+
+    def ask(question):
+        used = next(handle.pointer for key, handle in _hub_core._handles.items() if key[0] == folder)
+        for i in range(_hub_core._KEPT):
+            _hub_core.handle(str(tmp_path / str(i)))
+        gc.collect()
+        seen.append(used in closed)
+        return True
+    _hub_core.settle(folder, "acme/my_model:main", ask)
+    assert seen == [False]
 
 
 # --- names ---

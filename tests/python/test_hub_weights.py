@@ -304,6 +304,18 @@ def test_safe_extract_zip__refuses_what_leads_out(hub, tmp_path, name, words):  
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "link"]
 
 
+def test_safe_extract_zip__files_have_the_umasks_permissions(hub, tmp_path, monkeypatch):  # noqa: F811
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched, zipfile.ZipFile(io.BytesIO(hub_samples.in_zip("a/b.pth", b"x"))) as archive:
+            patched.setattr(os, "umask", None)  # it is the whole process's: other threads' files would be anybody's meanwhile
+            hub._safe_extract_zip(archive, str(tmp_path / "in"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "in/a/b.pth").stat().st_mode) == 0o640
+    assert [path.name for path in (tmp_path / "in/a").iterdir()] == ["b.pth"]
+
+
 def test_safe_extract_zip__refuses_bombs_and_links(hub, tmp_path):  # noqa: F811
     from ptmtorrent import _hub_zip
     bomb = zipfile.ZipInfo("bomb")
