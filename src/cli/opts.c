@@ -530,8 +530,8 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
     [PTMI_OPT_OFFLINE] =
         {
             .name = "offline",
-            .help = "Use no network: go by the list and the clones there are. What needs more "
-                    "fails at once.",
+            .help = "Use no network: go by the lists, clones and copies there are. What needs "
+                    "more fails at once.",
             .groups = PTMI_GROUP_NET,
             .flags = PTMI_OPT_FLAG,
         },

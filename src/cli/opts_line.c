@@ -48,23 +48,30 @@ static int option_of(int val)
     return -1;
 }
 
+/* "run: ", before what is wrong on its line; a line without a verb has the program's name alone. */
+static const char *said_of(const struct ptmi_opts_line *line, char out[64])
+{
+    snprintf(out, 64, "%s%s", line->verb ? line->verb : "", line->verb ? ": " : "");
+    return out;
+}
+
 static ptm_rc unknown(const struct ptmi_opts_line *line, const char *given, struct ptm_err *err)
 {
-    char word[64];
-    const char *of = line->verb ? line->verb : "ptm";
-    const char *help = line->verb ? line->verb : "";
+    char word[64], of[64];
+    const char *verb = line->verb ? line->verb : "", *space = *verb ? " " : "";
+    said_of(line, of);
     if (given[0] == '-' && given[1] != '-')
-        return ptm_err_set(err, PTM_EINVAL, "%s: unknown option -%c; see 'ptm help%s%s'", of,
-                           optopt, *help ? " " : "", help);
+        return ptm_err_set(err, PTM_EINVAL, "%sunknown option -%c; see 'ptm help%s%s'", of, optopt,
+                           space, verb);
     snprintf(word, sizeof word, "%.*s", (int)strcspn(given + 2, "="), given + 2);
     struct ptmi_suggest near = {.word = word};
     for (int id = 0; id < PTMI_OPT_COUNT; id++)
         if (ptmi_opt_in(id, line->groups)) ptmi_suggest_offer(&near, ptmi_opt_at(id)->name);
     if (near.best)
-        return ptm_err_set(err, PTM_EINVAL, "%s: unknown option --%s; did you mean --%s?", of, word,
+        return ptm_err_set(err, PTM_EINVAL, "%sunknown option --%s; did you mean --%s?", of, word,
                            near.best);
-    return ptm_err_set(err, PTM_EINVAL, "%s: unknown option --%s; see 'ptm help%s%s'", of, word,
-                       *help ? " " : "", help);
+    return ptm_err_set(err, PTM_EINVAL, "%sunknown option --%s; see 'ptm help%s%s'", of, word,
+                       space, verb);
 }
 
 /* The beginning of several names. getopt_long takes a beginning of one name alone for that name. */
@@ -81,15 +88,15 @@ static bool ambiguous(const struct ptmi_opts_line *line, const char *given)
 static ptm_rc complain(const struct ptmi_opts_line *line, int val, const char *given,
                        struct ptm_err *err)
 {
-    const char *of = line->verb ? line->verb : "ptm";
+    char of[64];
+    said_of(line, of);
     if (val == ':') {
         int id = option_of(optopt);
-        return ptm_err_set(err, PTM_EINVAL, "%s: --%s needs %s", of, ptmi_opt_at(id)->name,
+        return ptm_err_set(err, PTM_EINVAL, "%s--%s needs %s", of, ptmi_opt_at(id)->name,
                            ptmi_opt_at(id)->arg);
     }
     if (ptmi_str_starts(given, "--") && ambiguous(line, given))
-        return ptm_err_set(err, PTM_EINVAL, "%s: %s is the beginning of several options", of,
-                           given);
+        return ptm_err_set(err, PTM_EINVAL, "%s%s is the beginning of several options", of, given);
     return unknown(line, given, err);
 }
 
@@ -97,9 +104,9 @@ static ptm_rc take(const struct ptmi_opts_line *line, int id, const char *text,
                    struct ptmi_values *values, struct ptm_err *err)
 {
     const struct ptmi_opt *opt = ptmi_opt_at(id);
-    char where[64];
+    char where[96], of[64];
     if (!text) text = "yes";
-    snprintf(where, sizeof where, "%s: --%s", line->verb ? line->verb : "ptm", opt->name);
+    snprintf(where, sizeof where, "%s--%s", said_of(line, of), opt->name);
     ptm_rc rc = ptmi_opt_check(id, where, text, err);
     if (rc < 0) return rc;
     snprintf(where, sizeof where, "--%s", opt->name);

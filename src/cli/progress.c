@@ -210,8 +210,7 @@ void ptmi_progress_free(struct ptmi_progress *progress)
     if (progress->threaded) {
         pthread_join(progress->thread, NULL);
         erase_bars(progress);
-        if (progress->bars) tell_signal(progress);
-        show_cursor(progress);
+        show_cursor(progress); /* a signal that is not told yet: what it led to has been */
     }
     pthread_cond_destroy(&progress->wake);
     pthread_mutex_destroy(&progress->lock);

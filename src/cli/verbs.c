@@ -289,8 +289,10 @@ static const struct ptmi_verb table[] = {
         .text =
             "The only verb, with torch list --run, that runs a repository's code. It runs in "
             "Python, in a sandbox (bubblewrap): no network, nothing writable but its own output. "
-            "Weights it reaches are fetched before. Into the output folder go the state dict as "
-            "safetensors and description.json: class, modules, methods with their docstrings. "
+            "Weights that it asks for are fetched by ptm and handed in. Into the output folder go "
+            "the "
+            "state dict as safetensors and description.json: class, modules, methods with their "
+            "docstrings. "
             "Python needs torch and what hubconf.py depends on.\n\n"
             "A value is JSON (true, 3, \"text\", null, [1, 2]), one of Python's True, False, "
             "None, or else taken as a text. What "
