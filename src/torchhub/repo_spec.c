@@ -109,13 +109,20 @@ static ptm_rc check(const char *text, const struct ptmi_repo_spec *spec, struct 
     return spec->ref ? ptmi_repo_ref_check(spec, spec->ref, err) : PTM_OK;
 }
 
+/* What people copy from a browser or from git: https://HOST/.., git@HOST:.. */
+static bool is_address(const char *text, const char *colon)
+{
+    return colon && (ptmi_str_starts(colon, "://") || memchr(text, '@', (size_t)(colon - text)));
+}
+
 ptm_rc ptmi_repo_spec_parse(const char *text, struct ptmi_repo_spec *out, struct ptm_err *err)
 {
     const char *colon = strchr(text, ':');
     size_t repo_len = colon ? (size_t)(colon - text) : strlen(text);
     const char *slash = memchr(text, '/', repo_len);
+    if (is_address(text, colon)) return refuse(err, text, "that is an address, not a name");
     if (!slash) return refuse(err, text, "there is no \"/\" between owner and name");
-    if (colon && ptmi_str_starts(colon, "://")) return refuse(err, text, "that is a URL");
+    if (colon && !colon[1]) return refuse(err, text, "the ref is missing after \":\"");
     size_t owner_len = (size_t)(slash - text);
     PTM_AUTO(ptmi_repo_spec_clear)
     struct ptmi_repo_spec spec = {

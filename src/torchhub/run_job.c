@@ -327,6 +327,8 @@ static ptm_rc run_python(struct ptmi_run *run, const char *hub, struct ptmi_proc
                              .on_stderr_line = on_line,
                              .arg = run,
                              .interruptible = true};
+    ptmi_log(run->hub->ctx, PTM_LOG_INFO, "torchhub", "%s: running %s%s", run->label,
+             run->entry ? run->entry : "hubconf.py", run->opts->no_sandbox ? "" : " in a sandbox");
     if (run->opts->no_sandbox) return ptmi_proc_run(run->hub->ctx, &proc, result, err);
     PTM_AUTO(ptmi_sandbox_clear) struct ptmi_sandbox box = PTMI_SANDBOX;
     PTM_TRY(furnish(run, hub, &box, err));

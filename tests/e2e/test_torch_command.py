@@ -65,7 +65,7 @@ def ptm(github, tmp_path):
 class Terminal:
     """A command whose standard input and error (or output) are a terminal of its own."""
 
-    def __init__(self, ptm, *args, stdout=subprocess.PIPE):
+    def __init__(self, ptm, *args, stdout=subprocess.PIPE, term="dumb"):
         self.master, slave = pty.openpty()
         self.said = ""
 
@@ -73,7 +73,7 @@ class Terminal:
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen([PTM, *map(str, args)], env={**ptm.env, "TERM": "dumb"}, cwd=ptm.folder, stdin=slave, stderr=slave,
+        self.process = subprocess.Popen([PTM, *map(str, args)], env={**ptm.env, "TERM": term}, cwd=ptm.folder, stdin=slave, stderr=slave,
                                         stdout=slave if stdout is None else stdout, preexec_fn=own_terminal)
         os.close(slave)
 
@@ -128,7 +128,8 @@ def test_load_fetches_anew_once(ptm, github):
     ptm.run("torch", "trust", "add", "acme/once")
     (ptm.hub / "checkpoints").mkdir()
     (ptm.hub / "checkpoints/net.txt").write_bytes(b"old")
-    ptm.run("torch", "load", "acme/once", "plain", "--force-reload", "--out", "o")
+    run = ptm.run("torch", "load", "acme/once", "plain", "--force-reload", "--out", "o")
+    assert "ptm: acme/once: running plain in a sandbox" in run.stderr
     assert github.count("GET", "/once/net.txt", host="files.example.org") == 1
 
 
@@ -177,6 +178,17 @@ def test_interrupted_while_fetching(ptm, github):
     assert process.returncode == 130, error
     assert not (ptm.hub / "slow_model_main").exists()
     ptm.run("torch", "fetch", "slow/model", "-q")
+
+
+def test_ctrl_c_under_bars_ends_with_what_came_of_it(ptm, github):
+    """"Finishing what is under way" is news only as long as something is."""
+    github.publish("slow/bars", {"hubconf.py": HUBCONF, "data.bin": os.urandom(2_000_000)})
+    terminal = Terminal(ptm, "torch", "fetch", "slow/bars", term="xterm")
+    terminal.read("slow/bars")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "interrupted; what is finished is kept" in terminal.said
+    assert "finishing" not in terminal.said.rpartition("interrupted; what is finished is kept")[2], terminal.said
 
 
 def test_list_help_and_show_run_nothing_and_ask_nobody(ptm):
@@ -264,6 +276,16 @@ def test_download_shows_what_came(ptm, github):
     told, = ptm.json_lines("torch", "download", url, "other.pth", "-q")
     assert told["bytes"] == len(data) + 4 and len(told["sha256"]) == 64 and told["checked"] is False
     assert "there already" in ptm.run("torch", "download", url).stderr
+
+
+def test_cache_shows_no_name_that_steers_a_terminal(ptm):
+    folder = ptm.hub / "checkpoints"
+    folder.mkdir(parents=True)
+    for name in ("a\x1b[31m.pth", "b\x1b[31m.pth.ptm-part"):
+        (folder / name).write_bytes(b"x")
+    for words in (["ls"], ["verify"], ["prune", "--dry-run"]):
+        shown = ptm.run("torch", "cache", *words).stdout
+        assert "?[31m.pth" in shown and "\x1b" not in shown, words
 
 
 def test_cache_from_ls_to_rm(ptm):

@@ -106,6 +106,28 @@ static void test_torchhub_spec__refuses_the_rest_and_says_what_is_expected(void 
     }
 }
 
+/* What people paste: the address has slashes, and a word about a missing one would be none. */
+static void test_torchhub_spec__says_what_is_wrong_with_what_people_paste(void **state)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"https://github.com/pytorch/vision", "that is an address, not a name"},
+        {"git@github.com:pytorch/vision.git", "that is an address, not a name"},
+        {"pytorch/vision:", "\"pytorch/vision:\": the ref is missing"},
+        {"vision:main", "there is no \"/\""},
+        {"o/n:a@b", NULL},
+    };
+    PTM_AUTO(ptmi_repo_spec_clear) struct ptmi_repo_spec spec = {0};
+    struct ptm_err err;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ptm_rc rc = parse(cases[i].text, &spec, &err);
+        assert_int_equal(rc, cases[i].said ? PTM_EINVAL : PTM_OK);
+        if (cases[i].said) assert_non_null(strstr(err.msg, cases[i].said));
+    }
+}
+
 static void test_torchhub_spec__refuses_what_no_folder_can_be_named(void **state)
 {
     PTM_AUTO(ptmi_repo_spec_clear) struct ptmi_repo_spec spec = {0};
@@ -237,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_torchhub_spec__takes_what_github_has),
         cmocka_unit_test(test_torchhub_spec__refuses_the_rest_and_says_what_is_expected),
+        cmocka_unit_test(test_torchhub_spec__says_what_is_wrong_with_what_people_paste),
         cmocka_unit_test(test_torchhub_spec__refuses_what_no_folder_can_be_named),
         cmocka_unit_test(test_torchhub_spec__knows_other_readings),
         cmocka_unit_test(test_torchhub_side__is_read_as_written),
