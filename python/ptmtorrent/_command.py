@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import signal
 import sys
 from typing import List, NoReturn
 
@@ -32,6 +33,7 @@ def run(arguments: List[str]) -> NoReturn:
         sys.exit(str(error))
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and so would the program: `| head` would be an error
     os.execv(program, ["ptm", *arguments])
 
 

@@ -7,10 +7,12 @@ import pty
 import re
 import select
 import signal
+import subprocess
+import sys
 import time
 
 import sample_hubs
-from conftest import PTM
+from conftest import PTM, ROOT
 
 
 def clones(ptm, hub):
@@ -214,3 +216,15 @@ def test_secrets_reach_neither_log_nor_catalogue(ptm):
     command = ptm.catalog().execute("select command from runs").fetchone()[0]
     assert command.startswith("ptm list modelhub") and password not in command and "***@" in command
     assert json.dumps(ptm.run("config", HF_TOKEN="hf_topsecret").stdout).count("hf_topsecret") == 0
+
+
+def test_through_python_a_reader_that_left_ends_it_silently():
+    """Python ignores SIGPIPE, and programs inherit that: `python -m ptmtorrent help | head` ended with an error message."""
+    start = ("import importlib.util, sys; spec = importlib.util.spec_from_file_location('command', sys.argv[1]); "
+             "command = importlib.util.module_from_spec(spec); spec.loader.exec_module(command); "
+             "command.path = lambda: sys.argv[2]; command.run(['help', 'torch', 'load'])")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run([sys.executable, "-c", start, str(ROOT / "python/ptmtorrent/_command.py"), PTM], stdout=gone, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
