@@ -21,12 +21,13 @@ static const char *const kinds[] = {[PTM_CACHED_REPO] = "repository",
                                     [PTM_CACHED_CHECKPOINT] = "checkpoint",
                                     [PTM_CACHED_LEFTOVER] = "leftover"};
 
-/* What rm takes: OWNER/NAME:REF where that is sure, else the path. malloc'ed. */
+/* What rm takes: OWNER/NAME:REF where that is sure, else the path; as it may be printed. malloc'ed.
+ */
 static char *name_of(const struct ptm_torchhub_cached *item)
 {
     const struct ptm_torchhub_repo *repo = item->repo;
     bool sure = repo && repo->owner && repo->name && !repo->ambiguous;
-    return sure ? ptmi_torch_repo_name(repo) : strdup(item->path);
+    return sure ? ptmi_torch_repo_name(repo) : ptmi_torch_shown(item->path, strlen(item->path));
 }
 
 static void json_item(struct ptmi_json_line *line, const struct ptm_torchhub_cached *item)
@@ -125,9 +126,10 @@ static ptm_rc on_verified(void *arg, const struct ptm_torchhub_cached *item, str
         rc = ptmi_json_line_print(&line, &cli->out, err);
     } else {
         PTM_AUTO(ptmi_freep) char *name = name_of(item);
+        PTM_AUTO(ptmi_freep) char *told = ptmi_torch_shown(finding(item), strlen(finding(item)));
         bool colors = cli->out.colors_out;
         ptmi_out_printf(&cli->out, "%s: %s%s%s\n", name ? name : "",
-                        ptmi_out_code(colors, item->why ? PTMI_RED : PTMI_PLAIN), finding(item),
+                        ptmi_out_code(colors, item->why ? PTMI_RED : PTMI_PLAIN), told ? told : "",
                         ptmi_out_code(colors, PTMI_PLAIN));
     }
     fflush(stdout);

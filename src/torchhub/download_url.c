@@ -70,9 +70,7 @@ static ptm_rc take_paths(struct job *job, const char *dst, struct ptm_err *err)
         job->lock_path = ptmi_str_printf("%s.ptm-lock", job->dst);
         dir = ptmi_path_dir(job->dst);
     }
-    job->shown = ptmi_url_redact(job->url);
-    if (!job->shown || !job->part || !job->lock_path || !dir)
-        return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    if (!job->part || !job->lock_path || !dir) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
     struct stat st;
     if (stat(dir, &st) || !S_ISDIR(st.st_mode))
         return ptm_err_set(err, PTM_ENOENT, "%s: no such folder to put %s into; make it first", dir,
@@ -85,11 +83,13 @@ static ptm_rc set_up(struct job *job, const char *dst,
 {
     job->opts = (struct ptm_torchhub_download_opts)PTM_TORCHHUB_DOWNLOAD_OPTS_INIT;
     ptmi_adopt(&job->opts, sizeof job->opts, opts);
-    if (!*dst) return ptm_err_set(err, PTM_EINVAL, "%s: no file name to keep it under", job->url);
+    job->shown = ptmi_url_redact(job->url);
+    if (!job->shown) return ptm_err_set(err, PTM_ENOMEM, "out of memory");
+    if (!*dst) return ptm_err_set(err, PTM_EINVAL, "%s: no file name to keep it under", job->shown);
     if (!ptmi_str_starts_nocase(job->url, "http://") &&
         !ptmi_str_starts_nocase(job->url, "https://") && !ptmi_str_starts(job->url, "file://"))
         return ptm_err_set(err, PTM_EUNSUPPORTED, "%s: only http, https and file URLs are fetched",
-                           job->url);
+                           job->shown);
     PTM_TRY(take_prefix(job, err));
     PTM_TRY(take_paths(job, dst, err));
     if (stat(job->dst, &job->before)) job->before = (struct stat){0};
@@ -228,6 +228,14 @@ static ptm_rc receive(struct job *job, int64_t *out_fetched, struct ptm_err *err
     PTM_TRY(limit_size(job, &download.max_bytes, err));
     PTM_TRY(ptmi_torchhub_net(job->hub, &net, err));
     return ptm_net_fetch(net, &download, job->sha256, out_fetched, err);
+}
+
+size_t ptmi_download_stem(const char *path)
+{
+    static const char *const ends[] = {".ptm-part", ".ptm-part.meta", ".ptm-lock"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (ptmi_str_ends(path, ends[i])) return strlen(path) - strlen(ends[i]);
+    return 0;
 }
 
 void ptmi_drop_part(const char *part_path)

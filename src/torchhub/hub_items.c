@@ -107,14 +107,9 @@ static bool is_unfinished_file(const char *name)
  * files of ptm_torchhub_download_url_to_file(). */
 static ptm_rc download_lock(const char *path, char **out, struct ptm_err *err)
 {
-    static const char *const ends[] = {".ptm-part", ".ptm-part.meta", ".ptm-lock"};
-    *out = NULL;
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        if (!ptmi_str_ends(path, ends[i])) continue;
-        *out = ptmi_str_printf("%.*s.ptm-lock", (int)(strlen(path) - strlen(ends[i])), path);
-        return *out ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", path);
-    }
-    return PTM_OK;
+    size_t len = ptmi_download_stem(path);
+    *out = len ? ptmi_str_printf("%.*s.ptm-lock", (int)len, path) : NULL;
+    return len && !*out ? ptm_err_set(err, PTM_ENOMEM, "%s", path) : PTM_OK;
 }
 
 /* Length of the folder's name in "FOLDER.PID.N", "FOLDER.zip", ".zip.meta" and ".lfs" (what

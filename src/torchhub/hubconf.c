@@ -12,12 +12,10 @@
 #include "../base/str.h"
 #include "hubconf_priv.h"
 
-#define HUBCONF "hubconf.py"
-
 struct ptm_hubconf {
     struct ptmi_arena arena;
     struct ptm_hub_entry *entries; /* public ones, nameless ones, then names that begin with "_" */
-    size_t n, n_listed, n_named;   /* n_named <= n_listed <= n */
+    size_t n, n_listed;            /* n_listed <= n */
     struct ptmi_arena_list dependencies;
     bool dependencies_sure;
     char *doc;
@@ -101,8 +99,8 @@ static ptm_rc why_it_failed(const struct reading *reading, struct ptm_err *err)
 {
     if (reading->py.rc == PTM_ELIMIT)
         return ptm_err_set(err, PTM_ELIMIT, "%s/%s: takes more memory than %u MB to understand",
-                           reading->py.dir, HUBCONF, PTM_LIMIT_PYTHON_MEMORY >> 20);
-    return ptm_err_set(err, PTM_ENOMEM, "%s/%s: out of memory", reading->py.dir, HUBCONF);
+                           reading->py.dir, PTMI_HUBCONF, PTM_LIMIT_PYTHON_MEMORY >> 20);
+    return ptm_err_set(err, PTM_ENOMEM, "%s/%s: out of memory", reading->py.dir, PTMI_HUBCONF);
 }
 
 static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
@@ -112,7 +110,7 @@ static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
     size_t n = env->n;
     for (struct ptmi_py_dynamic *at = reading->module->dynamics; at; at = at->next) n++;
     hubconf->entries = ptmi_arena_alloc(&hubconf->arena, (n + 1) * sizeof *hubconf->entries);
-    if (!hubconf->entries) return ptm_err_set(err, PTM_ENOMEM, "entries of %s", HUBCONF);
+    if (!hubconf->entries) return ptm_err_set(err, PTM_ENOMEM, "entries of %s", PTMI_HUBCONF);
     for (size_t i = 0; i < env->n && hubconf->n < n; i++)
         if (env->binds[i].value->type != PYV_GONE) add_entry(reading, &env->binds[i]);
     for (struct ptmi_py_dynamic *at = reading->module->dynamics; at && hubconf->n < n;
@@ -120,10 +118,7 @@ static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
         add_dynamic(reading, at);
     if (reading->py.rc < 0) return why_it_failed(reading, err);
     qsort(hubconf->entries, hubconf->n, sizeof *hubconf->entries, compare_entries);
-    for (size_t i = 0; i < hubconf->n; i++) {
-        hubconf->n_named += rank(&hubconf->entries[i]) == 0;
-        hubconf->n_listed += rank(&hubconf->entries[i]) < 2;
-    }
+    for (size_t i = 0; i < hubconf->n; i++) hubconf->n_listed += rank(&hubconf->entries[i]) < 2;
     return PTM_OK;
 }
 
@@ -153,10 +148,10 @@ static ptm_rc read_all(struct reading *reading, struct ptm_err *err)
 {
     ptmi_py *py = &reading->py;
     ptm_hubconf *hubconf = reading->hubconf;
-    ptm_rc rc = ptmi_py_module_main(py, HUBCONF, &reading->module, err);
+    ptm_rc rc = ptmi_py_module_main(py, PTMI_HUBCONF, &reading->module, err);
     if (rc == PTM_ENOENT)
         return ptm_err_set(err, PTM_ENOENT, "%s: has no %s; is it a repository for torch.hub?",
-                           py->dir, HUBCONF);
+                           py->dir, PTMI_HUBCONF);
     PTM_TRY(rc);
     if (!reading->module->now) return why_it_failed(reading, err);
     struct ptmi_py_frame frame = {.module = reading->module, .env = reading->module->now};

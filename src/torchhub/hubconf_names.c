@@ -137,7 +137,7 @@ bool ptmi_hub_classify(ptmi_py *py, struct ptmi_hub_name *name, struct ptmi_aren
     bool defined = (value->type == PYV_FUNC || value->type == PYV_CLASS) && value->module;
     const struct ptmi_py_source *source = defined ? &value->module->source : name->bind.source;
     entry->file = ptmi_py_got(
-        py, ptmi_arena_strdup(arena, source && source->path ? source->path : "hubconf.py"));
+        py, ptmi_arena_strdup(arena, source && source->path ? source->path : PTMI_HUBCONF));
     entry->line = defined ? ptmi_py_line(value->node) : name->bind.line;
     if (value->type == PYV_EXTERN)
         entry->text = ptmi_py_got(py, ptmi_arena_strdup(arena, value->str));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* py_eval.c - expressions. What is not known stays unknown; a result that can be none one calls
  * (arithmetic, comparisons, comprehensions) is at least known to be that. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,9 @@ static struct ptmi_py_value *integer(ptmi_py *py, struct ptmi_py_span text)
         if (text.text[i] != '_') digits[n++] = text.text[i];
     digits[n] = '\0';
     bool hex = n > 1 && (digits[1] | 0x20) == 'x';
+    errno = 0;
     long long value = strtoll(digits, &end, hex ? 16 : 10);
-    if (*end || n == sizeof digits - 1) return &py->data;
+    if (*end || errno == ERANGE || n == sizeof digits - 1) return &py->data;
     return ptmi_py_int(py, value);
 }
 

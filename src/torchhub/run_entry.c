@@ -21,10 +21,11 @@
 PTM_DEFINE_CLEANUP(weights_closep, ptm_weights *, ptm_weights_close)
 PTM_DEFINE_CLEANUP(whole_abortp, ptmi_whole *, ptmi_whole_abort)
 
-/* Removes a folder and frees its name: for what was not finished. */
+/* Removes a folder and frees its name: for what was not finished. What stays is told by its name.
+ */
 static void drop_tree(char **path)
 {
-    if (*path && ptmi_fs_remove_tree(*path, NULL) < 0) return;
+    if (*path) (void)!ptmi_fs_remove_tree(*path, NULL);
     free(*path);
     *path = NULL;
 }

@@ -46,8 +46,8 @@ void ptmi_wants_free(struct ptmi_wants *wants); /* NULL is a no-op */
  * much of everything. */
 PTM_MUST_USE ptm_rc ptmi_wants_hear(struct ptmi_wants *wants, const char *data, size_t len,
                                     struct ptm_err *err);
-size_t ptmi_wants_count(const struct ptmi_wants *wants);              /* fetched; of NULL: none */
-const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i); /* fetched ones */
+/* The i-th that was fetched, as it may be shown; NULL past the end, and of NULL. */
+const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i);
 
 /* NULL, or why a URL may not be fetched for code that must not see the user's network. Static. */
 const char *ptmi_wants_refuse(const char *url);

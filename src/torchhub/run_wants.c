@@ -14,6 +14,7 @@
  * Who asks may be hostile. It sees no secrets that it could put into a URL; its requests carry no
  * credentials, do not go to addresses of the user's own network, are counted and told.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,11 +84,6 @@ void ptmi_wants_free(struct ptmi_wants *wants)
     free(wants);
 }
 
-size_t ptmi_wants_count(const struct ptmi_wants *wants)
-{
-    return wants ? wants->urls.n : 0;
-}
-
 const char *ptmi_wants_url(const struct ptmi_wants *wants, size_t i)
 {
     return wants && i < wants->urls.n ? wants->urls.items[i] : NULL;
@@ -127,11 +123,8 @@ static ptm_rc put_answer(const struct ptmi_wants *wants, const char *id, const c
  * it would be taken for other weights, and be no half of a download that another goes on with. */
 static ptm_rc check_name(const char *name, struct ptm_err *err)
 {
-    static const char *const unfinished[] = {".ptm-part", ".ptm-part.meta", ".ptm-lock"};
-    for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
-        if (ptmi_str_ends(name, unfinished[i]))
-            return ptm_err_set(err, PTM_EUNSAFE, "%s: names of unfinished downloads end so", name);
-    return PTM_OK;
+    if (ptmi_download_stem(name) == 0) return PTM_OK;
+    return ptm_err_set(err, PTM_EUNSAFE, "%s: names of unfinished downloads end so", name);
 }
 
 /* The hash to ask for: the longer one of two that agree, else the name's. */
@@ -212,7 +205,7 @@ static ptm_rc fetch_repo(struct ptmi_wants *wants, const char *repo, char **path
     ptm_rc rc = ptm_torchhub_fetch(wants->hub, repo, &opts, &found, err);
     if (rc < 0) return ptm_err_ctx(err, rc, "%s, which the entry point loads from", repo);
     *path = realpath(found.dir, NULL);
-    return *path ? PTM_OK : ptm_err_set(err, PTM_ENOMEM, "%s", repo);
+    return *path ? PTM_OK : ptm_err_sys(err, errno, "%s", found.dir);
 }
 
 static ptm_rc answer(struct ptmi_wants *wants, yyjson_val *want, const char *id,

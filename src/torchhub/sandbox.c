@@ -94,7 +94,9 @@ static bool is_too_much(const char *path)
 {
     for (size_t i = 0; i < COUNT(NEVER); i++)
         if (is_within(NEVER[i], path)) return true;
-    const struct passwd *user = getpwuid(geteuid());
+    char text[4096];
+    struct passwd entry, *user = NULL;
+    if (getpwuid_r(geteuid(), &entry, text, sizeof text, &user) != 0) user = NULL;
     return holds_home(path, getenv("HOME")) || holds_home(path, user ? user->pw_dir : NULL);
 }
 

@@ -238,6 +238,9 @@ bool ptmi_weights_origin_is(ptm_torchhub *hub, const char *name, const char *url
 char *ptmi_checkpoints_dir(ptm_torchhub *hub);
 /* Removes what ptm_net_fetch() left at part_path, and its notes beside it. */
 void ptmi_drop_part(const char *part_path);
+/* Bytes of the name that a file of an unfinished download (the part, its notes, the lock) stands
+ * beside; 0: it is none. */
+size_t ptmi_download_stem(const char *path);
 /* What a file that should be a checkpoint is instead: "an HTML page", "a Git LFS pointer", .. by
  * its first bytes; NULL: nothing that is known not to be one. Static. */
 const char *ptmi_not_checkpoint(const void *head, size_t len);

@@ -205,9 +205,8 @@ static char *without_line(const char *text, const char *line)
 static ptm_rc carry_over(int old_fd, size_t from, const char *path, struct ptm_err *err)
 {
     char late[4096];
-    ssize_t got = pread(old_fd, late, sizeof late - 1, (off_t)from);
+    ssize_t got = pread(old_fd, late, sizeof late, (off_t)from);
     if (got <= 0) return PTM_OK;
-    late[got] = '\0';
     PTM_AUTO(ptmi_closep) int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0) return ptm_err_sys(err, errno, "%s: cannot open", path);
     int why = ptmi_fs_write_all(fd, late, (size_t)got);

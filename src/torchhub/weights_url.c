@@ -164,5 +164,6 @@ ptm_rc ptm_torchhub_load_state_dict_from_url(ptm_torchhub *hub, const char *url,
     PTM_TRY(ptm_torchhub_weights(hub, url, opts, &path, NULL, err));
     ptm_rc rc = ptm_weights_open(path, NULL, out, err);
     if (rc == PTM_OK) return rc;
-    return ptm_err_ctx(err, rc, "it came from %s", url);
+    PTM_AUTO(ptmi_freep) char *shown = ptmi_url_redact(url);
+    return ptm_err_ctx(err, rc, "it came from %s", shown ? shown : "a URL");
 }

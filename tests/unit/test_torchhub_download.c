@@ -237,8 +237,12 @@ static void test_torchhub_download__names_the_folder_that_is_missing(void **stat
     expect(fetch_as(".", NULL, NULL), PTM_EINVAL, "is a folder");
     expect(ptm_torchhub_download_url_to_file(c.hub, c.url, "", NULL, NULL, &c.err), PTM_EINVAL,
            "no file name");
-    snprintf(c.url, sizeof c.url, "ftp://127.0.0.1/a.pth");
+    snprintf(c.url, sizeof c.url, "ftp://me:sesame@127.0.0.1/a.pth");
     expect(fetch_as("a.pth", NULL, NULL), PTM_EUNSUPPORTED, "http, https and file");
+    assert_null(strstr(c.err.msg, "sesame"));
+    expect(ptm_torchhub_download_url_to_file(c.hub, c.url, "", NULL, NULL, &c.err), PTM_EINVAL,
+           "no file name");
+    assert_null(strstr(c.err.msg, "sesame"));
     expect_alone(NULL);
     hub_end(&c);
 }

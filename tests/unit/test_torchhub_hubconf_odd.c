@@ -77,6 +77,23 @@ static void test_hubconf_odd__long_work_is_cut_and_told(void **state)
     assert_non_null(strstr(looks, "- dynamic"));
 }
 
+/* Python's have any length: one that does not fit is unknown, not the largest that does. */
+static void test_hubconf_odd__numbers_that_do_not_fit(void **state)
+{
+    (void)state;
+    static char looks[LOOKS_MAX];
+    assert_int_equal(opens(strdup("if 9223372036854775807 == 9223372036854775808:\n"
+                                  "  def f(): pass\n"
+                                  "if 0xffffffffffffffff == 0xfffffffffffffffe:\n"
+                                  "  def g(): pass\n"
+                                  "if 9223372036854775807 == 0x7fffffffffffffff:\n"
+                                  "  def h(): pass\n"),
+                           looks),
+                     PTM_OK);
+    assert_string_equal(looks,
+                        "f function dynamic ()\ng function dynamic ()\nh function sure ()\n");
+}
+
 static void test_hubconf_odd__size_is_bounded(void **state)
 {
     (void)state;
@@ -146,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_hubconf_odd__depth_is_bounded),
         cmocka_unit_test(test_hubconf_odd__recursion_ends),
         cmocka_unit_test(test_hubconf_odd__long_work_is_cut_and_told),
+        cmocka_unit_test(test_hubconf_odd__numbers_that_do_not_fit),
         cmocka_unit_test(test_hubconf_odd__size_is_bounded),
         cmocka_unit_test(test_hubconf_odd__python_two_and_damage_are_read),
         cmocka_unit_test(test_hubconf_odd__bytes_that_are_no_text),

@@ -222,6 +222,22 @@ static void test_torchhub_weights__a_page_in_the_cache_is_named(void **state)
     hub_end(&c);
 }
 
+static void test_torchhub_weights__what_cannot_be_opened_says_where_from(void **state)
+{
+    ptm_weights *weights = NULL;
+    (void)state;
+    hub_begin_with(&c, NET_OPTS(.offline = true));
+    expect(ptmi_fs_mkdirs(hub_file(&c, "hub/checkpoints"), NULL), PTM_OK, NULL);
+    unit_write(hub_file(&c, "hub/checkpoints/a.pth"), "\x80\x02 cut off");
+    expect(ptm_torchhub_load_state_dict_from_url(
+               c.hub, "https://me:sesame@example.org/a.pth?X-Amz-Signature=secret", NULL, &weights,
+               &c.err),
+           PTM_EFORMAT, "it came from https://example.org/a.pth");
+    assert_null(strstr(c.err.msg, "sesame"));
+    assert_null(strstr(c.err.msg, "secret"));
+    hub_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_weights__are_verified_when_they_are_there),
         cmocka_unit_test(test_torchhub_weights__another_hash_than_the_name_says_is_told),
         cmocka_unit_test(test_torchhub_weights__a_page_in_the_cache_is_named),
+        cmocka_unit_test(test_torchhub_weights__what_cannot_be_opened_says_where_from),
     };
     return cmocka_run_group_tests(tests, server_up, server_down);
 }
