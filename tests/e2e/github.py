@@ -30,7 +30,7 @@ import urllib.request
 import pytest
 
 import servers
-from servers import Forge, find, free_port
+from servers import Forge, find, free_ports
 
 TOKEN = "ghp_sesame"  # opens repositories of the owner "secret"
 CODELOAD_TOKEN = "CODELOADTICKET"  # what codeload gets of it, in the redirect's query
@@ -230,8 +230,8 @@ class GitHub(Forge):
         self.time = 1_700_000_000
 
     def choose_ports(self):
-        super().choose_ports()
-        self.ports = {host: free_port() for host in HOSTS}
+        self.lfs_port, *ports = free_ports(1 + len(HOSTS))
+        self.ports = dict(zip(HOSTS, ports))
         self.port = self.ports["github.com"]
 
     def configure(self, backend):

@@ -129,22 +129,42 @@ def missing():
     return ", ".join(names)
 
 
+def free_ports(count):
+    """All held until the last is known: asked for one by one, the same may come twice."""
+    with contextlib.ExitStack() as held:
+        taken = [held.enter_context(socket.socket()) for _ in range(count)]
+        for s in taken:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in taken]
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return free_ports(1)[0]
 
 
-def wait_for(port, process, seconds=30):
+def wait_until(listens, process, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args[0]} ended with status {process.returncode}")
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+        if listens():
+            return
+        time.sleep(0.02)
     raise RuntimeError(f"{process.args[0]}: not listening after {seconds} s")
+
+
+def wait_for(address, process):
+    """A port of loopback, or the path of a socket."""
+    def answers():
+        kind, where = (socket.AF_INET, ("127.0.0.1", address)) if isinstance(address, int) else (socket.AF_UNIX, address)
+        with socket.socket(kind) as s:
+            return s.connect_ex(where) == 0
+    wait_until(answers, process)
+
+
+def wait_for_nginx(folder, process):
+    """It writes its pid once it has all of its ports; one that answers may be another program's, or stand while another is being tried for."""
+    wait_until((folder / "nginx.pid").exists, process)
 
 
 def sha256(data):
@@ -190,16 +210,17 @@ class Forge:
             self.choose_ports()  # somebody took one in between
 
     def start_all(self):
-        with contextlib.suppress(FileNotFoundError):
-            (self.dir / "fcgi.sock").unlink()
-        self.start([find("fcgiwrap"), "-c", "4", "-s", f"unix:{self.dir}/fcgi.sock"])
+        for left in ("fcgi.sock", "nginx.pid"):
+            (self.dir / left).unlink(missing_ok=True)
+        cgi = self.start([find("fcgiwrap"), "-c", "4", "-s", f"unix:{self.dir}/fcgi.sock"])
         web = self.start([find("nginx"), "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"), "-e", f"{self.dir}/nginx-error.log"])
         if self.lfs:
             wait_for(self.lfs_port, self.start([giftless_python(), "-c", GIFTLESS, str(self.storage), str(self.lfs_port)]))
-        wait_for(self.port, web)
+        wait_for(f"{self.dir}/fcgi.sock", cgi)
+        wait_for_nginx(self.dir, web)
 
     def choose_ports(self):
-        self.port, self.lfs_port = free_port(), free_port()
+        self.port, self.lfs_port = free_ports(2)
 
     def configure(self, backend):
         (self.dir / "git.conf").write_text(GIT_CONF.format(dir=self.dir, backend=backend))

@@ -119,7 +119,9 @@ def test_memory_does_not_grow_with_the_list(tmp_path):
 def test_interrupt_saves_and_says_how_to_go_on(tmp_path, hubs):
     ptm = Ptm(tmp_path, sample_hubs.rewrites(hubs.server_port))
     process = ptm.start("run", "--all", "--top", "100%")
-    time.sleep(0.5)
+    end = time.monotonic() + 60
+    while not hubs.hubs.log and time.monotonic() < end:  # before that, it may not listen to signals yet
+        time.sleep(0.01)
     process.terminate()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "again" in err, err

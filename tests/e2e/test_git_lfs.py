@@ -891,7 +891,7 @@ class FaultyLfs(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), FaultyHandler)
         self.data, self.log, self.tickets, self.lock = data, [], 0, threading.Lock()
         self.errors, self.expire, self.cut = {}, 0, set()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def base(self):
         return f"http://127.0.0.1:{self.server_port}"
@@ -899,6 +899,7 @@ class FaultyLfs(http.server.ThreadingHTTPServer):
 
 class FaultyHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
@@ -1007,9 +1008,8 @@ def test_interrupt_keeps_what_is_there_and_the_next_run_resumes(forge, room):
     room.clone("slow/model")
     part = room.root / ".ptm/tmp" / f"{sha256(data)}.part"
     process = room.start("lfs", forge.url("slow/model"), room.dest("slow/model"))
-    for _ in range(400):
-        if part.exists() and part.stat().st_size > 500_000:
-            break
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not (part.exists() and part.stat().st_size > 500_000):
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert json.loads(process.communicate(timeout=60)[0])["rc"] == "interrupted"

@@ -369,8 +369,8 @@ def test_an_interrupt_ends_it(runner):
 
 def test_nothing_survives_a_kill(runner):
     """Of the caller: what it started ends with it, and the next run does not mind what it left."""
-    mark = 900 + os.getpid() % 97
-    runner.write(f"import subprocess, time\ndef entry():\n    subprocess.Popen(['sleep', '{mark}.25'])\n    print('begun')\n    time.sleep(300)\n"
+    mark = f"900.{os.getpid()}"  # a time that no other run of this test sleeps
+    runner.write(f"import subprocess, time\ndef entry():\n    subprocess.Popen(['sleep', '{mark}'])\n    print('begun')\n    time.sleep(300)\n"
                  "def fine(): return 1\n")
     process = runner.start("load", runner.repo, "entry", runner.out)
     for line in process.stderr:
@@ -379,7 +379,7 @@ def test_nothing_survives_a_kill(runner):
     process.kill()
     process.communicate()
     for _ in range(200):
-        if subprocess.run(["pgrep", "-f", f"^sleep {mark}.25"], check=False, stdout=subprocess.DEVNULL).returncode:
+        if subprocess.run(["pgrep", "-f", f"^sleep {mark}$"], check=False, stdout=subprocess.DEVNULL).returncode:
             break
         time.sleep(0.05)
     else:

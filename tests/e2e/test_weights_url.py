@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from conftest import Ptm
-from servers import NGINX_MAIN, NGINX_SCRATCH, find, free_port, wait_for
+from servers import NGINX_MAIN, NGINX_SCRATCH, find, free_ports, wait_for_nginx
 
 MB = 1 << 20
 TOKEN = "hf_sesame"
@@ -45,7 +45,7 @@ class Files:
         self.dir = pathlib.Path(folder)
         self.files = self.dir / "files"
         self.files.mkdir(parents=True)
-        self.front, self.cdn = free_port(), free_port()
+        self.front, self.cdn = free_ports(2)
 
     def __enter__(self):
         (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, front=self.front, cdn=self.cdn, token=TOKEN,
@@ -55,8 +55,7 @@ class Files:
                                              f"{self.dir}/nginx-error.log"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         try:
-            wait_for(self.cdn, self.process)
-            wait_for(self.front, self.process)
+            wait_for_nginx(self.dir, self.process)
         except BaseException:
             self.__exit__()
             raise

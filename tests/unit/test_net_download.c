@@ -575,10 +575,13 @@ static void test_net_download__offline_proves_what_is_there(void **state)
     end(&f);
 }
 
-static void *cancel_soon(void *arg)
+/* The server stalls there, so that nothing is under way when the cancel comes. */
+static void *cancel_at_the_stall(void *arg)
 {
-    nanosleep(&(struct timespec){0, 300000000}, NULL);
-    ptm_ctx_cancel(arg, 1);
+    struct fixture *f = arg;
+    for (int i = 0; i < 6000 && part_size(f) < 400000; i++)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    ptm_ctx_cancel(f->c.ctx, 1);
     return NULL;
 }
 
@@ -588,7 +591,7 @@ static void test_net_download__interrupted_keeps_the_part(void **state)
     struct fixture f;
     pthread_t thread;
     begin_with(&f, "/bytes/700001?stall=400000", NET_OPTS(.stall_seconds = 100));
-    pthread_create(&thread, NULL, cancel_soon, f.c.ctx);
+    pthread_create(&thread, NULL, cancel_at_the_stall, &f);
     expect_failure(&f, PTM_ECANCELED, "400000 bytes are kept");
     pthread_join(thread, NULL);
     assert_int_equal(part_size(&f), 400000);
