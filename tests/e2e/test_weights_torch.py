@@ -603,6 +603,7 @@ class Ranges(BaseHTTPRequestHandler):
     """A file by ranges, each one written down."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         data = self.server.files[self.path]
@@ -626,7 +627,7 @@ class Ranges(BaseHTTPRequestHandler):
 def server():
     made = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
     made.asked, made.files = [], {}
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()

@@ -56,6 +56,7 @@ class Rules:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body is a packet of its own: it would wait 40 ms for the client's delayed acknowledgement
     rules = None
 
     def do_GET(self):
@@ -90,7 +91,7 @@ class Server(ThreadingHTTPServer):
 def main():
     Handler.rules = Rules(sys.argv[1], sys.argv[2])
     server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()
 

@@ -306,6 +306,7 @@ class Hubs:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body is a packet of its own: it would wait 40 ms for the client's delayed acknowledgement
     server_version = "SampleHubs"
     hubs: Hubs
 
@@ -495,7 +496,7 @@ def serve(folder, port=0, synthetic=0):
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
     server.hubs = handler.hubs
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 
 
