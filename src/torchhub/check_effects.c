@@ -3,14 +3,17 @@
  * check_effects.c - what happens to a user's program when hubconf.py is imported, which torch.hub
  * does for list and help, too; and pickles that are read without weights_only.
  *
- * Calls are known by the text of their callee, leading underscores aside ("import os as _os"):
- * other aliases go unnoticed.
+ * Calls are known by the text of their callee, under the name it has where the file imports it from
+ * ("from torch import load as _l"), leading underscores aside. What is assigned goes unnoticed.
  */
 #include "check_priv.h"
 
 #include <string.h>
 
 #include "../base/str.h"
+
+/* Names that one file imports: more than people write, and bounds what a hostile file costs. */
+#define IMPORTS_MAX 256
 
 /* "name" is the whole callee, "name." its beginning, "*.name" its last part. */
 static const struct effect {
@@ -66,6 +69,49 @@ static bool is_callee(const char *text, const char *pattern)
     }
     if (pattern[len - 1] == '.' || pattern[len - 1] == '_') return ptmi_str_starts(text, pattern);
     return strcmp(text, pattern) == 0;
+}
+
+/* ---- names ---- */
+
+/* What "import a.b as c" and "from a import b [as c]" bind: "c=a.b". Relative ones are the
+ * repository's own. */
+static ptm_rc see_import(struct ptmi_check *check, size_t i, TSNode node, ptmi_py_kind kind,
+                         struct ptm_err *err)
+{
+    const struct ptmi_py_lang *lang = &check->lang;
+    bool from = kind == PY_IMPORT_FROM_STATEMENT;
+    if (!from && kind != PY_IMPORT_STATEMENT) return PTM_OK;
+    TSNode source = ptmi_py_field_of(lang, node, PYF_MODULE_NAME);
+    const char *module = from ? ptmi_check_module(check, i, source) : "";
+    if (*module == '.') return PTM_OK;
+    PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(lang, node);
+    for (TSNode kid; ptmi_py_kids_next(&kids, &kid);) {
+        bool renamed = ptmi_py_kind_of(lang, kid) == PY_ALIASED_IMPORT;
+        if (!ptmi_py_kids_in(&kids, PYF_NAME) || !(from || renamed)) continue;
+        const char *name = ptmi_check_module(check, i, kid), *bound = name;
+        if (renamed)
+            bound =
+                ptmi_check_text(check, &check->files[i], ptmi_py_field_of(lang, kid, PYF_ALIAS));
+        if (check->imports.n >= IMPORTS_MAX) return PTM_OK;
+        if (!ptmi_arena_list_add(&check->arena, &check->imports,
+                                 ptmi_arena_printf(&check->arena, "%s=%s%s%s", bound, module,
+                                                   from ? "." : "", name)))
+            return ptm_err_set(err, PTM_ENOMEM, "%s: too many imports", check->files[i].path);
+    }
+    return PTM_OK;
+}
+
+/* "torch.load" of "_l" and "T.load", as the file's imports have it. */
+static const char *full_name(struct ptmi_check *check, const char *text)
+{
+    size_t len = strcspn(text, ".");
+    for (size_t i = 0; i < check->imports.n; i++) {
+        const char *item = check->imports.items[i], *full = NULL;
+        if (strncmp(item, text, len) == 0 && item[len] == '=')
+            full = ptmi_arena_printf(&check->arena, "%s%s", item + len + 1, text + len);
+        if (full) return full;
+    }
+    return text;
 }
 
 /* ---- arguments ---- */
@@ -127,7 +173,7 @@ static const char *by_arguments(struct ptmi_check *check, size_t i, TSNode call,
 static const char *callee_of(struct ptmi_check *check, size_t i, TSNode call)
 {
     TSNode function = ptmi_py_field_of(&check->lang, call, PYF_FUNCTION);
-    const char *text = ptmi_check_text(check, &check->files[i], function);
+    const char *text = full_name(check, ptmi_check_text(check, &check->files[i], function));
     return text + strspn(text, "_");
 }
 
@@ -171,6 +217,8 @@ static ptm_rc in_calls(struct ptmi_check *check, size_t i, TSNode node, ptmi_py_
 ptm_rc ptmi_check_effects(struct ptmi_check *check, struct ptm_err *err)
 {
     for (size_t i = 0; i < check->n_files; i++) {
+        check->imports.n = 0;
+        PTM_TRY(ptmi_check_walk(check, i, true, see_import, err));
         PTM_TRY(ptmi_check_walk(check, i, false, at_import, err));
         PTM_TRY(ptmi_check_walk(check, i, true, in_calls, err));
     }

@@ -124,8 +124,7 @@ static const char *folder_of(struct ptmi_check *check, const char *path, size_t 
     return ptmi_arena_strndup(&check->arena, path, len);
 }
 
-/* Text of a module's name without white space in it. */
-static const char *module_text(struct ptmi_check *check, size_t i, TSNode node)
+const char *ptmi_check_module(struct ptmi_check *check, size_t i, TSNode node)
 {
     if (ptmi_py_kind_of(&check->lang, node) == PY_ALIASED_IMPORT)
         node = ptmi_py_field_of(&check->lang, node, PYF_NAME);
@@ -140,8 +139,8 @@ static ptm_rc follow_from(struct ptmi_check *check, size_t i, TSNode statement, 
 {
     PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&check->lang, statement);
     const char *base = "",
-               *module = module_text(check, i,
-                                     ptmi_py_field_of(&check->lang, statement, PYF_MODULE_NAME));
+               *module = ptmi_check_module(
+                   check, i, ptmi_py_field_of(&check->lang, statement, PYF_MODULE_NAME));
     size_t dots = strspn(module, ".");
     module += dots;
     if (dots > 0) base = folder_of(check, check->files[i].path, dots - 1);
@@ -149,7 +148,7 @@ static ptm_rc follow_from(struct ptmi_check *check, size_t i, TSNode statement, 
     if (*module) PTM_TRY(add_module(check, base, module, err));
     for (TSNode kid; ptmi_py_kids_next(&kids, &kid);) {
         if (!ptmi_py_kids_in(&kids, PYF_NAME)) continue;
-        const char *name = module_text(check, i, kid);
+        const char *name = ptmi_check_module(check, i, kid);
         const char *dotted =
             ptmi_arena_printf(&check->arena, "%s%s%s", module, *module ? "." : "", name);
         if (!dotted) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", check->dir);
@@ -165,7 +164,7 @@ static ptm_rc follow(struct ptmi_check *check, size_t i, TSNode node, ptmi_py_ki
     if (kind != PY_IMPORT_STATEMENT) return PTM_OK;
     PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&check->lang, node);
     for (TSNode kid; ptmi_py_kids_next(&kids, &kid);)
-        PTM_TRY(add_module(check, "", module_text(check, i, kid), err));
+        PTM_TRY(add_module(check, "", ptmi_check_module(check, i, kid), err));
     return PTM_OK;
 }
 

@@ -17,7 +17,8 @@ struct ptmi_check {
     struct ptmi_py_source *files; /* what importing hubconf.py runs, that file first */
     size_t n_files, cap_files;
     struct ptmi_arena arena;
-    struct ptmi_arena_list told; /* what was said of which line: once is enough */
+    struct ptmi_arena_list imports; /* check_effects.c: names of the file that is looked at */
+    struct ptmi_arena_list told;    /* what was said of which line: once is enough */
 };
 
 /* Tells it, unless the very same was told before. what: all but the text. */
@@ -42,6 +43,8 @@ PTM_MUST_USE ptm_rc ptmi_check_walk(struct ptmi_check *check, size_t i, bool all
 /* A node's text in the arena; "" when out of memory. */
 const char *ptmi_check_text(struct ptmi_check *check, const struct ptmi_py_source *file,
                             TSNode node);
+/* The name that an import statement of file i has, without white space and without "as ..". */
+const char *ptmi_check_module(struct ptmi_check *check, size_t i, TSNode node);
 
 /* check_effects.c: what those files do when they are imported, and with pickles. */
 PTM_MUST_USE ptm_rc ptmi_check_effects(struct ptmi_check *check, struct ptm_err *err);

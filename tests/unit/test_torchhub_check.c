@@ -171,6 +171,8 @@ static void test_torchhub_check__side_effects_of_importing(void **state)
         {"_d = 'cuda' if _torch.cuda.is_available() else 'cpu'", "looks for a GPU"},
         {"_d = _torch.device('cuda:0')", "asks for a GPU"},
         {"_torch.manual_seed(0)", "sets seeds"},
+        {"import subprocess as _s; _s.run(['make'])", "subprocess.run() runs a program"},
+        {"from os import system as _run\n_run('make')", "os.system() runs a program"},
         {"class _C:\n    print('in a class')", "print() prints"},
         {"try:\n    print('in a try')\nexcept Exception:\n    pass", "print() prints"},
         {"def _f(a=print('default')):\n    pass", "print() prints"},
@@ -207,6 +209,16 @@ static void test_torchhub_check__pickles(void **state)
     expect_told("unsafe-pickle hubconf.py:3 torch.load() without weights_only=True");
     expect_told("weights-unchecked hubconf.py:9 ");
     assert_int_equal(n_told, 2);
+    /* Under other names; a repository's own load() is none of torch's. */
+    look_at("from torch.hub import load_state_dict_from_url as _fetch\n"
+            "def _a():\n    import torch as T\n    return T.load('x.pth')\n"
+            "def _b():\n    return _fetch('https://x', check_hash=True)\n");
+    expect_told("unsafe-pickle hubconf.py:5 torch.load() without");
+    expect_told("unsafe-pickle hubconf.py:7 torch.hub.load_state_dict_from_url() without");
+    assert_int_equal(n_told, 2);
+    look_at("from .torch import load as _own\nfrom mine import load as _load\n"
+            "def _a():\n    return _own('x.pth'), _load('x.pth')\n");
+    expect_untold("unsafe-pickle");
     hub_end(&c);
 }
 
