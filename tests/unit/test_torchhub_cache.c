@@ -150,6 +150,10 @@ static void test_torchhub_cache__without_a_ref_the_newest_of_ours(void **state)
     cached_by_us(t, "o/n:v1", "2026-01-01T00:00:00Z");
     cached_by_us(t, "o/n:v2", "2026-03-01T00:00:00Z");
     cached_by_us(t, "o/n_x:v3", "2026-04-01T00:00:00Z"); /* another repository */
+    cached_by_us(t, "o/n:v4", "2026-05-01T00:00:00Z"); /* moved: its folder promises another ref */
+    char moved[512];
+    snprintf(moved, sizeof moved, "%s", unit_path(t->tmp.path, "o_n_copy"));
+    assert_int_equal(rename(unit_path(t->tmp.path, "o_n_v4"), moved), 0);
     assert_int_equal(find(t, "o/n", &repo), PTM_OK);
     assert_string_equal(repo.ref, "v2");
     const char *damaged = unit_path(unit_path(t->tmp.path, "o_n_v2"), PTMI_SIDE_FILE);

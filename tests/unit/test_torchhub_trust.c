@@ -10,9 +10,25 @@
 
 #include "torchhub_cached.h"
 
+/* Torch, which takes no lock, writes this line while we write the list anew. NULL: it does not. */
+static const char *late;
+
+ptm_rc __real_ptmi_fs_write_whole(const char *path, const void *data, size_t len, bool *out_changed,
+                                  struct ptm_err *err);
+ptm_rc __wrap_ptmi_fs_write_whole(const char *path, const void *data, size_t len, bool *out_changed,
+                                  struct ptm_err *err);
+ptm_rc __wrap_ptmi_fs_write_whole(const char *path, const void *data, size_t len, bool *out_changed,
+                                  struct ptm_err *err)
+{
+    FILE *list = late && ptmi_str_ends(path, "/trusted_list") ? fopen(path, "a") : NULL;
+    if (list && (fputs(late, list) < 0 || fclose(list) != 0)) abort();
+    return __real_ptmi_fs_write_whole(path, data, len, out_changed, err);
+}
+
 static int setup(void **state)
 {
     static struct cached_hub t;
+    late = NULL;
     cached_open(&t, NULL);
     *state = &t;
     return 0;
@@ -154,6 +170,15 @@ static void test_torchhub_trust__lines_of_torch_stay_as_they_are(void **state)
     assert_false(trusted(t, "c/d"));
 }
 
+static void test_torchhub_trust__what_torch_writes_meanwhile_stays(void **state)
+{
+    struct cached_hub *t = *state;
+    unit_write(unit_path(t->tmp.path, "trusted_list"), "a_b\nc_d\n");
+    late = "e_f\n";
+    assert_int_equal(ptm_torchhub_distrust(t->hub, "c/d", &t->err), PTM_OK);
+    expect_list(t, "a_b\ne_f\n");
+}
+
 static void test_torchhub_trust__a_line_with_two_readings_counts_for_whom_we_wrote_it(void **state)
 {
     struct cached_hub *t = *state;
@@ -265,6 +290,7 @@ int main(void)
         TEST(test_torchhub_trust__skip_asks_and_writes_nothing),
         TEST(test_torchhub_trust__known_owners_are_trusted_and_not_written),
         TEST(test_torchhub_trust__lines_of_torch_stay_as_they_are),
+        TEST(test_torchhub_trust__what_torch_writes_meanwhile_stays),
         TEST(test_torchhub_trust__a_line_with_two_readings_counts_for_whom_we_wrote_it),
         TEST(test_torchhub_trust__what_torch_cached_is_trusted_as_torch_does),
         TEST(test_torchhub_trust__what_we_cached_unasked_is_not),
