@@ -338,7 +338,7 @@ static const struct ptmi_verb table[] = {
             "for the file; interrupted, the same command goes on where it was. An HTML page in "
             "place of a checkpoint is named as such. What is there already stays as it is, unless "
             "its hash is not the wanted one, or --force is given.",
-        .examples = {{"torch download https://example.org/net-1a2b3c4d.pth", NULL},
+        .examples = {{"torch download https://example.org/net.pth", NULL},
                      {"torch download https://example.org/net.pth weights/ --hash 1a2b3c4d5e6f",
                       NULL},
                      {NULL, NULL}},
