@@ -244,6 +244,15 @@ def test_pickle__of_a_class_in_hubconf(hub, tmp_path):  # noqa: F811
     assert type(pickle.loads(pickle.dumps(net))) is type(net)
 
 
+def test_pickle__of_what_was_loaded_before_hubconf_broke(hub, tmp_path):  # noqa: F811
+    folder = write_tree(tmp_path / "r", {"hubconf.py": "class Net:\n    pass\n"})
+    net = load(hub, folder, "Net", isolate=True)
+    write_tree(tmp_path / "r", {"hubconf.py": "class Net:\n    pass\n\n\nraise ValueError('broken')\n"})
+    with pytest.raises(ValueError, match="broken"):
+        load(hub, folder, "Net", isolate=True)
+    assert type(pickle.loads(pickle.dumps(net))) is type(net)
+
+
 def test_pickle__opens_in_another_process_that_has_the_same_cache(hub, tmp_path):  # noqa: F811
     write_tree(tmp_path / "hub/acme_r_main", repository("r"))
     data = pickle.dumps(hub.load("acme/r:main", "net", isolate=True))
