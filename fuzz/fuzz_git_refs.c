@@ -14,7 +14,8 @@ static ptm_rc check(void *arg, const struct ptmi_git_ref *ref, struct ptm_err *e
     (void)err;
     if (!ref->name || (!ref->id) == (!ref->target)) abort();
     if (ref->id && !ptmi_str_is_hex(ref->id, 40)) abort();
-    if (strchr(ref->name, '\n')) abort();
+    if (strpbrk(ref->name, "\n\r\x1b ")) abort();
+    if (ref->target && strpbrk(ref->target, "\n\r\x1b ")) abort();
     *n += 1;
     return PTM_OK;
 }

@@ -121,8 +121,8 @@ struct ptm_torchhub_fetch_opts {
  * upstream; PTM_EAUTH where it is not trusted; PTM_EEXIST where the folder holds another
  * repository; PTM_EFORMAT for a damaged copy (force_reload replaces it) or archive; PTM_EUNSAFE and
  * PTM_ELIMIT for a hostile archive, PTM_ECORRUPT for one of another commit; PTM_ENOSPC before a
- * full disk; PTM_ENOENT where git is not there (skip_validation does without); PTM_EOFFLINE, and
- * those of ptm_net_fetch().
+ * full disk; PTM_EUNSUPPORTED where a commit is looked for and git is not there (skip_validation
+ * does without); PTM_EOFFLINE, and those of ptm_net_fetch().
  */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_fetch(ptm_torchhub *hub, const char *repo,
                                                const struct ptm_torchhub_fetch_opts *opts,

@@ -69,10 +69,23 @@
 #ifndef PTM_LIMIT_EXTRACT_DIRECTORY
 #define PTM_LIMIT_EXTRACT_DIRECTORY (64u << 20)
 #endif
-/* Lines of git about one repository: its branches and tags, or its commits. Linux has 1.5 million
- * commits. */
+/* Refs that a git server lists: old servers send pull requests, too, and the largest repositories
+ * have about a million of those. */
 #ifndef PTM_LIMIT_REFS
-#define PTM_LIMIT_REFS 20000000
+#define PTM_LIMIT_REFS 4000000
+#endif
+/* That list in bytes: a line of a real one has 60 to 130. */
+#ifndef PTM_LIMIT_REFS_BYTES
+#define PTM_LIMIT_REFS_BYTES (512ll << 20)
+#endif
+/* And in time, all tries together, for a server that says a byte now and then: a million refs need
+ * it at 150 KB/s. */
+#ifndef PTM_LIMIT_REFS_SECONDS
+#define PTM_LIMIT_REFS_SECONDS 600
+#endif
+/* Commits of one repository. Linux has 1.5 million. */
+#ifndef PTM_LIMIT_COMMITS
+#define PTM_LIMIT_COMMITS 20000000
 #endif
 /* A Git LFS pointer: the specification says less than 1,024 bytes. */
 #ifndef PTM_LIMIT_POINTER

@@ -14,6 +14,7 @@
 
 #include <ptm/ctx.h>
 #include <ptm/err.h>
+#include <ptm/net.h>
 
 #include "../base/url.h"
 
@@ -25,7 +26,8 @@ struct ptmi_git_opts {
     const char *github_token; /* environment variable: never arguments, never configuration files */
     const char *ca_bundle;
     bool offline;
-    int stall_seconds; /* 0: 120; git is silent while a server packs */
+    int stall_seconds;       /* 0: 120; git is silent while a server packs */
+    int retries, backoff_ms; /* as in ptm_net_opts */
 };
 /* Looks for git >= 2.34: PTM_ENOENT or PTM_EUNSUPPORTED say what to install. */
 PTM_MUST_USE ptm_rc ptmi_git_open(ptm_ctx *ctx, const struct ptmi_git_opts *opts, ptmi_git **out,
@@ -75,9 +77,13 @@ struct ptmi_git_ref {
     const char *target; /* HEAD only: "refs/heads/main" */
 };
 typedef ptm_rc (*ptmi_git_ref_fn)(void *arg, const struct ptmi_git_ref *ref, struct ptm_err *err);
-/* HEAD, branches and tags of a server, in one question; after a failure on the way it is asked
- * again from the beginning. Names are as the server said them. */
-PTM_MUST_USE ptm_rc ptmi_git_ls_refs(ptmi_git *git, const char *url, ptmi_git_ref_fn fn, void *arg,
+/*
+ * HEAD, branches and tags of a server, told as they come; runs no git. After a failure on the way
+ * it is asked again from the beginning, so that a ref may be told twice. Names are as the server
+ * said them. PTM_ELIMIT and PTM_ETIMEOUT when the list does not end, PTM_ENOTCLONABLE when what
+ * answers is no git server, and those of ptm_net_perform().
+ */
+PTM_MUST_USE ptm_rc ptmi_git_ls_refs(ptm_net *net, const char *url, ptmi_git_ref_fn fn, void *arg,
                                      struct ptm_err *err);
 /*
  * The commit that begins with prefix (lower-case hex), if a branch or tag of url reaches it:

@@ -19,6 +19,7 @@ struct ptmi_git {
     size_t n_env;
     int version; /* 20305 is 2.3.5 */
     int stall_seconds;
+    int retries, backoff_ms;
     bool offline;
 };
 
@@ -54,8 +55,8 @@ PTM_MUST_USE ptm_rc ptmi_git_run(ptmi_git *git, const struct ptmi_git_cmd *cmd,
                                  struct ptmi_proc_result *out, struct ptm_err *err);
 /* The same when nothing of the output is wanted. */
 PTM_MUST_USE ptm_rc ptmi_git_do(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptm_err *err);
-/* Waits before try number attempt (1, 2, ..); false when there should be none: not retryable, too
- * many, or cancelled. */
+/* After try number attempt (1, 2, ..) failed: waits, or is false when there should be no other: not
+ * retryable, too many, or cancelled. */
 bool ptmi_git_wait_retry(ptmi_git *git, int attempt, const struct ptm_err *err);
 /* Messages of fsck that are let through as warnings. NULL-terminated pairs are made of it by
  * git_run.c. */
@@ -114,8 +115,8 @@ PTM_DEFINE_CLEANUP(ptmi_git_visit_closep, ptmi_git_visit *, ptmi_git_visit_close
 
 /* --- git_refs.c --- */
 
-/* What ptmi_git_ls_refs() makes of git's output when it comes in pieces of chunk bytes: for tests.
- */
+/* What ptmi_git_ls_refs() makes of a server's answers, one after the other, when they come in
+ * pieces of chunk bytes: for tests. */
 PTM_MUST_USE ptm_rc ptmi_git_refs_parse(const char *text, size_t len, size_t chunk,
                                         ptmi_git_ref_fn fn, void *arg, struct ptm_err *err);
 

@@ -10,18 +10,22 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "../base/clock.h"
 #include "../base/limits.h"
 #include "../base/log.h"
 #include "../base/str.h"
+#include "../net/net_retry.h"
 
 /* 2.34 is the first with all of GIT_CONFIG_GLOBAL, GIT_CONFIG_COUNT and checked symbolic links in
  * .git* files. */
 #define GIT_VERSION_MIN 23400
 #define STALL_SECONDS_DEFAULT 120
-#define TRIES_MAX 3
+/* Those of the net room, so that one option means the same for all that is fetched. */
+#define RETRIES_DEFAULT 6
+#define BACKOFF_MS_DEFAULT 500
+/* As in the net room, where a server cannot be reached. Connections that broke and silence count,
+ * too: git tells them apart in its words alone, and a clone begins anew with each try. */
+#define UNREACHABLE_RETRIES 3
 #define MAX_ARGS 64
 #define FULL_BELOW ((int64_t)256 << 20)
 
@@ -325,6 +329,8 @@ ptm_rc ptmi_git_open(ptm_ctx *ctx, const struct ptmi_git_opts *opts, ptmi_git **
     git->rewrites = opts->rewrites;
     git->offline = opts->offline;
     git->stall_seconds = opts->stall_seconds > 0 ? opts->stall_seconds : STALL_SECONDS_DEFAULT;
+    git->retries = opts->retries > 0 ? opts->retries : opts->retries < 0 ? 0 : RETRIES_DEFAULT;
+    git->backoff_ms = opts->backoff_ms > 0 ? opts->backoff_ms : BACKOFF_MS_DEFAULT;
     PTM_TRY(find_version(ctx, &git->version, err));
     PTM_TRY(build_env(git, opts, err));
     PTM_TRY(ptmi_git2_init(err));
@@ -431,12 +437,12 @@ ptm_rc ptmi_git_do(ptmi_git *git, const struct ptmi_git_cmd *cmd, struct ptm_err
 
 bool ptmi_git_wait_retry(ptmi_git *git, int attempt, const struct ptm_err *err)
 {
-    if (!err->retryable || attempt >= TRIES_MAX) return false;
-    int64_t until = ptmi_clock_ms() + ptmi_clock_random(2000u << (unsigned)attempt);
+    struct ptm_err ignored;
+    int retries = git->retries;
+    bool no_answer = (err->rc == PTM_ENET || err->rc == PTM_ETIMEOUT) && !err->http_status;
+    if (no_answer && retries > UNREACHABLE_RETRIES) retries = UNREACHABLE_RETRIES;
+    if (!err->retryable || attempt > retries) return false;
     ptmi_log(git->ctx, PTM_LOG_INFO, "git", "%s; trying again", err->msg);
-    while (ptmi_clock_ms() < until) {
-        if (ptm_ctx_canceled(git->ctx)) return false;
-        nanosleep(&(struct timespec){0, 50000000L}, NULL);
-    }
-    return true;
+    int64_t wait = ptmi_retry_backoff_ms(git->backoff_ms, attempt - 1);
+    return ptmi_retry_wait(git->ctx, wait, &ignored) == PTM_OK;
 }

@@ -44,6 +44,8 @@ static ptm_rc open_parts(ptmi_mirror *mirror, struct ptm_err *err)
         .github_token = opts->net.github_token,
         .ca_bundle = opts->net.ca_bundle,
         .offline = opts->net.offline,
+        .retries = opts->net.retries,
+        .backoff_ms = opts->net.backoff_ms,
     };
     PTM_TRY(ptmi_git_open(mirror->ctx, &git, &mirror->git, err));
     return ptmi_catalog_run_begin(mirror->catalog, opts->command ? opts->command : "", &mirror->run,

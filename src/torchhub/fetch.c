@@ -23,7 +23,6 @@ struct fetching {
     struct ptm_torchhub_fetch_opts opts;
     struct ptmi_repo_spec spec;
     struct ptmi_ref ref; /* what the server said of spec.ref; no name: not asked yet */
-    bool guessed;        /* spec.ref is "main" because git is missing: "master" may be meant */
 };
 
 static void fetching_clear(struct fetching *f)
@@ -152,11 +151,6 @@ static ptm_rc resolve(struct fetching *f, struct ptm_err *err)
     if (f->ref.name) return PTM_OK;
     if (f->opts.skip_validation && f->spec.ref) return believe_ref(f->spec.ref, &f->ref, err);
     ptm_rc rc = ptmi_ref_resolve(f->hub, &f->spec, &f->ref, &why);
-    bool no_git = rc == PTM_ENOENT || rc == PTM_EUNSUPPORTED;
-    if (no_git && f->opts.skip_validation) {
-        f->guessed = true;
-        return believe_ref("main", &f->ref, err);
-    }
     if (err) *err = why;
     return rc == PTM_ENET || rc == PTM_EOFFLINE ? no_network(f, rc, err) : rc;
 }
@@ -226,13 +220,6 @@ static PTM_MUST_USE ptm_rc is_offline(const struct fetching *f, struct ptm_err *
     return no_network(f, ptm_err_set(err, PTM_EOFFLINE, "--offline is in force"), err);
 }
 
-static ptm_rc fetch_ref(struct fetching *f, const char *ref, struct ptm_torchhub_repo *out,
-                        struct ptm_err *err)
-{
-    f->spec.ref = strdup(ref);
-    return f->spec.ref ? fetch_locked(f, out, err) : ptm_err_set(err, PTM_ENOMEM, "%s", ref);
-}
-
 /* The default branch names the folder. The caller holds a lock, so that of many only one asks. */
 static ptm_rc fetch_default(struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)
 {
@@ -243,11 +230,8 @@ static ptm_rc fetch_default(struct fetching *f, struct ptm_torchhub_repo *out, s
         return rc;
     }
     PTM_TRY(resolve(f, err));
-    rc = fetch_ref(f, f->ref.name, out, err);
-    if (rc != PTM_ENOTFOUND || !f->guessed) return rc;
-    ptmi_ref_clear(&f->ref);
-    free(ptm_steal(&f->spec.ref));
-    return fetch_ref(f, "master", out, err);
+    f->spec.ref = strdup(f->ref.name);
+    return f->spec.ref ? fetch_locked(f, out, err) : ptm_err_set(err, PTM_ENOMEM, "names of refs");
 }
 
 static ptm_rc from_network(struct fetching *f, struct ptm_torchhub_repo *out, struct ptm_err *err)

@@ -2,8 +2,8 @@
 /*
  * refs.c - what a ref is: a branch, a tag or a commit of the repository's own. GitHub serves the
  * commits of all forks under every one of them, so a commit counts only when a branch or tag of
- * this repository reaches it. Asked by git, never by GitHub's API, whose few requests an hour are
- * what torch.hub fails by.
+ * this repository reaches it. Asked in git's protocol, never by GitHub's API, whose few requests an
+ * hour are what torch.hub fails by.
  */
 #include "torchhub_priv.h"
 
@@ -13,6 +13,7 @@
 #include "../base/log.h"
 #include "../base/path.h"
 #include "../base/str.h"
+#include "../base/url.h"
 
 /* git itself takes no less. */
 #define COMMIT_DIGITS_MIN 4
@@ -134,7 +135,13 @@ static ptm_rc search_commits(ptm_torchhub *hub, const char *folder, const char *
     PTM_AUTO(ptmi_freep) char *work = ptmi_str_printf("%s.commits", folder);
     PTM_AUTO(ptmi_freep) char *dir = NULL;
     if (!work) return ptm_err_set(err, PTM_ENOMEM, "%s", folder);
-    PTM_TRY(ptmi_torchhub_git(hub, &git, err));
+    ptm_rc rc = ptmi_torchhub_git(hub, &git, err);
+    if (rc == PTM_ENOENT || rc == PTM_EUNSUPPORTED)
+        return ptm_err_set(err, PTM_EUNSUPPORTED,
+                           "%s: a commit that is the end of no branch or tag is looked for by git: "
+                           "install 2.34 or newer (--skip-validation does without)",
+                           url);
+    if (rc < 0) return rc;
     PTM_TRY(ptmi_hub_lock(hub, work, &lock, err));
     ptmi_hub_sweep(hub, work);
     PTM_TRY(ptmi_hub_tmp_name(hub, work, &dir, err));
@@ -163,18 +170,23 @@ static ptm_rc find_commit(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, 
                                                              : PTM_OK;
 }
 
-static ptm_rc ask(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, const char *url,
-                  struct ptmi_refs_seen *seen, struct ptm_err *err)
+static ptm_rc ask(ptm_torchhub *hub, const char *url, struct ptmi_refs_seen *seen,
+                  struct ptm_err *err)
 {
-    ptmi_git *git = NULL;
-    ptm_rc rc = ptmi_torchhub_git(hub, &git, err);
-    if (rc == PTM_ENOENT || rc == PTM_EUNSUPPORTED)
-        return ptm_err_ctx(err, rc,
-                           "%s/%s: its branches and tags are asked for by git (--skip-validation "
-                           "does without)",
-                           spec->owner, spec->name);
-    if (rc < 0) return rc;
-    return ptmi_git_ls_refs(git, url, ptmi_refs_see, seen, err);
+    ptm_net *net = NULL;
+    struct ptm_err why = {0};
+    PTM_TRY(ptmi_torchhub_net(hub, &net, err));
+    ptm_rc rc = ptmi_git_ls_refs(net, url, ptmi_refs_see, seen, &why);
+    bool github = ptmi_url_same_origin(url, "https://github.com/");
+    bool stranger = !hub->net_opts.github_token || !*hub->net_opts.github_token;
+    /* To strangers GitHub says 401 of what is not there and of what is private. */
+    if (github && (rc == PTM_ENOTFOUND || (why.http_status == 401 && stranger)))
+        return ptm_err_set(err, PTM_ENOTFOUND,
+                           "%s: no such repository, or a private one; set GITHUB_TOKEN if you may "
+                           "see it",
+                           url);
+    if (rc < 0 && err) *err = why;
+    return rc;
 }
 
 /* The server's default branch is any text until it is checked. */
@@ -223,7 +235,7 @@ ptm_rc ptmi_ref_resolve(ptm_torchhub *hub, const struct ptmi_repo_spec *spec, st
     PTM_AUTO(ptmi_freep) char *url = ptmi_repo_spec_url(spec);
     ptmi_refs_seen_init(&seen, spec->ref);
     if (!url) return ptm_err_set(err, PTM_ENOMEM, "%s/%s", spec->owner, spec->name);
-    PTM_TRY(ask(hub, spec, url, &seen, err));
+    PTM_TRY(ask(hub, url, &seen, err));
     return spec->ref ? resolve_named(hub, spec, url, &seen, out, err)
                      : resolve_default(spec, &seen, out, err);
 }

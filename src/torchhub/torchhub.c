@@ -114,6 +114,8 @@ static ptm_rc open_git(ptm_torchhub *hub, struct ptm_err *err)
         .github_token = hub->net_opts.github_token,
         .ca_bundle = hub->net_opts.ca_bundle,
         .offline = hub->net_opts.offline,
+        .retries = hub->net_opts.retries,
+        .backoff_ms = hub->net_opts.backoff_ms,
     };
     return ptmi_git_open(hub->ctx, &opts, &hub->git, err);
 }

@@ -228,18 +228,21 @@ def test_a_private_repository_wants_the_token(github, hub):
     assert TOKEN not in subprocess.run(["grep", "-r", TOKEN, hub.dir], stdout=subprocess.PIPE, text=True).stdout
 
 
-def test_skip_validation_needs_no_git(github, hub, tmp_path):
-    """Also without git on the machine: GitHub is asked for the archive alone."""
+def test_branches_and_tags_need_no_git(github, hub, tmp_path):
+    """Branches and tags are asked for without git on the machine; with --skip-validation GitHub is asked for the archive alone."""
+    old = github.publish("acme/plain", {"hubconf.py": HUBCONF.format(0)}, branch="master")
     github.publish("acme/plain", {"hubconf.py": HUBCONF.format(1)}, branch="master")
     loose = github.fork_commit("acme/plain", {"x": "1"})
     bare = tmp_path / "bin"
     bare.mkdir()
-    err = hub.fetch("acme/plain", expect=3, PATH=str(bare)).stderr
-    assert "--skip-validation" in err
-    hub.fetch("acme/plain", "--skip-validation", PATH=str(bare))
+    hub.fetch("acme/plain", PATH=str(bare))
     assert hub.folders() == ["acme_plain_master"]
-    hub.fetch(f"acme/plain:{loose}", "--skip-validation", PATH=str(bare))  # as torch: who says so, gets a fork's
-    assert github.count("GET", "/acme/plain/info/refs") == 0
+    err = hub.fetch(f"acme/plain:{old}", expect=3, PATH=str(bare)).stderr
+    assert "install 2.34 or newer" in err and "--skip-validation" in err
+    asked = github.count("GET", "/acme/plain/info/refs")
+    for commit in (old, loose):
+        hub.fetch(f"acme/plain:{commit}", "--skip-validation", PATH=str(bare))  # as torch: who says so, gets a fork's
+    assert github.count("GET", "/acme/plain/info/refs") == asked
 
 
 def test_two_repositories_never_share_a_folder(github, hub):

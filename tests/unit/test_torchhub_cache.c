@@ -22,7 +22,6 @@ static struct {
     const char *counter;    /* file that grows by a byte an archive; NULL: none */
     ptm_rc resolve_fails;   /* answer to questions about refs */
     ptm_rc archive_fails;   /* after a file was written */
-    const char *missing;    /* ref the archive server does not know */
     bool die;               /* kill the process with half of the archive written */
     int resolved, archives; /* how often */
 } server;
@@ -55,7 +54,6 @@ ptm_rc __wrap_ptmi_archive_fetch(ptm_torchhub *hub, const struct ptmi_ref *ref,
     unit_write(unit_path(dest, "hubconf.py"), "def f(): pass\n");
     if (server.die) raise(SIGKILL);
     if (server.archive_fails) return ptm_err_set(err, server.archive_fails, "played");
-    if (ptmi_str_eq(server.missing, ref->name)) return ptm_err_set(err, PTM_ENOTFOUND, "played");
     if (server.counter) {
         int fd = open(server.counter, O_WRONLY | O_CREAT | O_APPEND, 0666);
         if (fd < 0 || write(fd, "x", 1) != 1) abort();
@@ -365,13 +363,11 @@ static void test_torchhub_fetch__skip_validation_believes_the_ref(void **state)
     assert_int_equal(fetch(t, "o/n:any", &opts, &repo), PTM_OK);
     assert_int_equal(server.resolved, 0);
     assert_null(repo.commit);
-    server.resolve_fails = PTM_ENOENT; /* git is not installed */
-    server.missing = "main";
-    assert_int_equal(fetch(t, "o/other", &opts, &repo), PTM_OK);
-    assert_string_equal(repo.ref, "master");
     expect_tidy(t);
-    opts.skip_validation = false;
-    assert_int_equal(fetch(t, "o/third", &opts, &repo), PTM_ENOENT);
+    /* The default branch must be asked for: it is not guessed. */
+    server.resolve_fails = PTM_EUNSUPPORTED;
+    assert_int_equal(fetch(t, "o/other", &opts, &repo), PTM_EUNSUPPORTED);
+    assert_int_equal(server.archives, 1);
 }
 
 static int fetch_in_child(void *arg)
