@@ -342,6 +342,8 @@ ptm_rc ptmi_zip_index_read(int fd, struct ptmi_zip_index *index, struct ptm_err 
     PTM_TRY(walk_directory(index, &ends, err));
     if (index->n == 0) return damaged(index, "nothing is in it", err);
     qsort(index->entries, index->n, sizeof *index->entries, by_local);
+    if (index->entries[0].local != 0)
+        return damaged(index, "something stands before its first entry", err);
     return check_overlap(index, ends.offset, err);
 }
 

@@ -486,6 +486,11 @@ static void test_pack_extract__damage(void **state)
     SCENE(u);
     assert_int_equal(unpack(&u), PTM_EFORMAT);
     assert_non_null(strstr(u.err.msg, "nothing"));
+    SCENE(v);
+    zip_raw(&v.zip, "#!/bin/sh\n", 10);
+    put(&v, "a", "hello");
+    assert_int_equal(unpack(&v), PTM_EFORMAT);
+    assert_non_null(strstr(v.err.msg, "before its first entry"));
 }
 
 /* Cut anywhere, or with a byte changed anywhere, it is refused or unpacked, and never elsewhere. */
