@@ -377,6 +377,23 @@ def test_open__a_url_by_ranges(monkeypatch):
             thread.join()
 
 
+def test_open__a_url_by_the_rules_of_now(monkeypatch):
+    """The engine is kept from call to call, but not beyond a change of the variables it was made with."""
+    stream = io.BytesIO()
+    torch.save({"w": torch.arange(10)}, stream)
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+        server.data, server.sent = stream.getvalue(), []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            for name in ("first", "second"):  # names that resolve nowhere
+                monkeypatch.setenv("PTM_REWRITE", f"https://{name}.invalid/=http://127.0.0.1:{server.server_port}/")
+                with weights.open(f"https://{name}.invalid/m.pth") as checkpoint:
+                    assert list(checkpoint) == ["w"]
+        finally:
+            server.shutdown()
+
+
 def test_open__a_url_of_another_process_is_refused():
     stream = io.BytesIO()
     torch.save({"here": torch.zeros(3), "later": torch.arange(500000)}, stream)
