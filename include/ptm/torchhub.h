@@ -195,7 +195,7 @@ PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_cache_verify(ptm_torchhub *hub, ptm_tor
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_cache_remove(ptm_torchhub *hub, const char *path,
                                                       struct ptm_err *err);
 /* Removes leftovers, and with days >= 0 repositories and checkpoints that were not changed for so
- * long. fn (may be NULL) is told of each before it goes; dry_run: only told. */
+ * long. fn (may be NULL) is told of each that went; dry_run: of each that would. */
 PTM_API PTM_MUST_USE ptm_rc ptm_torchhub_cache_prune(ptm_torchhub *hub, int days, bool dry_run,
                                                      ptm_torchhub_cached_fn fn, void *arg,
                                                      struct ptm_err *err);

@@ -98,10 +98,12 @@ static bool is_to_go(const struct ptmi_hub_item *item, int days)
 }
 
 /* What came into use meanwhile stays, and is no failure. */
-static ptm_rc prune_one(ptm_torchhub *hub, const struct ptmi_hub_item *item, struct ptm_err *err)
+static ptm_rc prune_one(ptm_torchhub *hub, const struct ptmi_hub_item *item, bool *out_gone,
+                        struct ptm_err *err)
 {
     struct ptm_err why = {0};
     ptm_rc rc = ptmi_hub_item_remove(hub, item, &why);
+    *out_gone = rc == PTM_OK;
     if (rc == PTM_EBUSY) {
         ptmi_log(hub->ctx, PTM_LOG_INFO, "torchhub", "%s: in use, left alone", item->path);
         return PTM_OK;
@@ -119,9 +121,10 @@ ptm_rc ptm_torchhub_cache_prune(ptm_torchhub *hub, int days, bool dry_run,
         if (!is_to_go(&items.items[i], days)) continue;
         if (ptm_ctx_canceled(hub->ctx)) return ptm_err_set(err, PTM_ECANCELED, "interrupted");
         struct ptm_torchhub_cached shown = ptmi_hub_item_show(&items.items[i]);
-        ptm_rc rc = fn ? fn(arg, &shown, err) : PTM_OK;
+        bool gone = true;
+        if (!dry_run) PTM_TRY(prune_one(hub, &items.items[i], &gone, err));
+        ptm_rc rc = gone && fn ? fn(arg, &shown, err) : PTM_OK;
         if (rc != PTM_OK) return rc;
-        if (!dry_run) PTM_TRY(prune_one(hub, &items.items[i], err));
     }
     return PTM_OK;
 }

@@ -206,6 +206,36 @@ static void test_torchhub_items__work_under_a_lock_is_no_leftover(void **state)
     assert_int_equal(unit_entries(in(t, ".ptm/locks")), 0);
 }
 
+struct meanwhile {
+    struct cached_hub *t;
+    struct told told;
+    ptmi_lock *lock;
+};
+
+/* Told of the first, somebody begins to use the second. */
+static ptm_rc use_the_next(void *arg, const struct ptm_torchhub_cached *item, struct ptm_err *err)
+{
+    struct meanwhile *now = arg;
+    PTM_TRY(tell(&now->told, item, err));
+    return now->lock ? PTM_OK
+                     : ptmi_lock_take(now->t->ctx, in(now->t, "checkpoints/z.pth.ptm-lock"),
+                                      &now->lock, err);
+}
+
+static void test_torchhub_items__prune_tells_what_went_and_nothing_else(void **state)
+{
+    struct cached_hub *t = *state;
+    struct meanwhile now = {.t = t};
+    make_dir(t, "checkpoints");
+    make(t, "checkpoints/a.pth.ptm-part", "half");
+    make(t, "checkpoints/z.pth.ptm-part", "half");
+    ptm_rc rc = ptm_torchhub_cache_prune(t->hub, -1, false, use_the_next, &now, &t->err);
+    ptmi_lock_remove(now.lock);
+    assert_int_equal(rc, PTM_OK);
+    assert_string_equal(now.told.text, "leftover checkpoints/a.pth.ptm-part\n");
+    assert_true(ptmi_fs_exists(in(t, "checkpoints/z.pth.ptm-part")));
+}
+
 /* --- rm --- */
 
 static ptm_rc rm(struct cached_hub *t, const char *what)
@@ -352,6 +382,7 @@ int main(void)
         TEST(test_torchhub_items__prune_removes_leftovers_only),
         TEST(test_torchhub_items__prune_by_age),
         TEST(test_torchhub_items__work_under_a_lock_is_no_leftover),
+        TEST(test_torchhub_items__prune_tells_what_went_and_nothing_else),
         TEST(test_torchhub_items__gone_meanwhile_is_removed),
         TEST(test_torchhub_items__are_removed_by_path),
         TEST(test_torchhub_items__nothing_else_is_removed),
