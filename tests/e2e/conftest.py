@@ -96,9 +96,7 @@ def hub_content(tmp_path_factory):
 
 @pytest.fixture
 def hubs(hub_content):
-    with hub_content.hubs.lock:
-        hub_content.hubs.log.clear()
-        hub_content.hubs.failed_once.clear()
+    hub_content.hubs.forget()
     return hub_content
 
 

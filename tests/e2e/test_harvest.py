@@ -10,25 +10,36 @@ import subprocess
 import pytest
 
 import sample_hubs
-from conftest import ROOT, git
+from conftest import ROOT, Ptm, git
 
 HUBS = ["huggingface", "modelhub", "modelzoo", "onnxmodelzoo", "pytorchhub"]
 FOLDERS = ["repos", "json", "json/metadata", "json/metadata/models", "html", "html/metadata", "html/metadata/models"]
 
 
-@pytest.fixture
-def harvest(ptm):
+def harvest_all(ptm):
     """All five hubs, everything chosen. Exit 2: the gated and the vanished model must fail."""
     result = ptm.run("run", "--all", "--top", "100%", expect=2)
     return ptm, result
+
+
+@pytest.fixture
+def harvest(ptm):
+    return harvest_all(ptm)
+
+
+@pytest.fixture(scope="module")
+def harvested(tmp_path_factory, hub_content):
+    """One for all tests that only look at it."""
+    hub_content.hubs.forget()
+    return harvest_all(Ptm(tmp_path_factory.mktemp("harvested"), sample_hubs.rewrites(hub_content.server_port)))
 
 
 def large_gets(hubs):
     return [line for line in hubs.hubs.log if line.startswith("GET ") and "/lfs/" in line]
 
 
-def test_layout_and_records(harvest):
-    ptm, result = harvest
+def test_layout_and_records(harvested):
+    ptm, result = harvested
     for hub in HUBS:
         for folder in FOLDERS:
             assert (ptm.root / hub / folder).is_dir(), f"{hub}/{folder}"
@@ -51,8 +62,8 @@ def test_layout_and_records(harvest):
         assert (ptm.root / path).is_file(), path
 
 
-def test_records_tell_what_the_sources_tell(harvest):
-    ptm, _ = harvest
+def test_records_tell_what_the_sources_tell(harvested):
+    ptm, _ = harvested
     bert = next(r for r in ptm.records("huggingface") if r["ModelName"] == "acme/tiny-bert")
     assert bert["ModelOwner"] == "acme" and bert["ModelURL"] == "https://huggingface.co/acme/tiny-bert"
     assert bert["ModelTask"] == "fill-mask" and bert["ModelArchitecture"] == "bert"
@@ -89,8 +100,8 @@ def lfs_paths():
         yield "with git-lfs", shutil.which("git-lfs")
 
 
-def test_stock_git_finds_every_clone_clean(harvest, tmp_path):
-    ptm, _ = harvest
+def test_stock_git_finds_every_clone_clean(harvested, tmp_path):
+    ptm, _ = harvested
     plain = tmp_path / "bin"
     plain.mkdir()
     for tool in ("git", "sh", "cat", "ptm"):
@@ -110,8 +121,8 @@ def test_stock_git_finds_every_clone_clean(harvest, tmp_path):
         assert "OK" in git(clone, "lfs", "fsck", "--objects")
 
 
-def test_failures_are_told_apart(harvest):
-    ptm, result = harvest
+def test_failures_are_told_apart(harvested):
+    ptm, result = harvested
     rows = {row["id"]: row for row in ptm.json_lines("failures")}
     assert rows["acme/gated-llm"]["reason"] == "gated"
     assert rows["acme/vanished"]["reason"] == "not_found"
@@ -237,9 +248,9 @@ def test_compat_v1(ptm):
     assert "Dataset" in record and "Datasets" not in record
 
 
-def test_exports_validate(harvest):
+def test_exports_validate(harvested):
     jsonschema = pytest.importorskip("jsonschema")
-    ptm, _ = harvest
+    ptm, _ = harvested
     schemas = {path.name: json.loads(path.read_text()) for path in (ROOT / "schemas").glob("*.json")}
     pairs = [(f"{hub}/json/{hub}.json", "ptmtorrent.json") for hub in HUBS] + [
         ("huggingface/json/metadata/hf_metadata.json", "huggingfaceMetadata.json"),
@@ -255,8 +266,8 @@ def test_exports_validate(harvest):
         assert not errors, f"{path} against {schema}: {errors[:3]}"
 
 
-def test_catalogue_is_whole(harvest):
-    ptm, _ = harvest
+def test_catalogue_is_whole(harvested):
+    ptm, _ = harvested
     with ptm.catalog() as db:
         assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
         assert db.execute("pragma foreign_key_check").fetchall() == []

@@ -245,6 +245,12 @@ class Hubs:
         for name, files in github_repositories().items():
             self.repository("github.com", name, files)
 
+    def forget(self):
+        """What was asked for, and which failures have been had."""
+        with self.lock:
+            self.log.clear()
+            self.failed_once.clear()
+
     def git(self, path, *args, **env):
         fixed = {"GIT_AUTHOR_NAME": "Sample", "GIT_AUTHOR_EMAIL": "sample@example.org", "GIT_COMMITTER_NAME": "Sample",
                  "GIT_COMMITTER_EMAIL": "sample@example.org", "GIT_AUTHOR_DATE": "2024-01-02T03:04:05Z",
