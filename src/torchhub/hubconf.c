@@ -28,6 +28,7 @@ struct reading {
     ptm_hubconf *hubconf;
     struct ptmi_py_module *module;
     bool with_urls;
+    bool has_dir;       /* a __dir__() tells torch which names there are */
     uint64_t url_steps; /* of all entries so far */
 };
 
@@ -61,6 +62,7 @@ static void add_entry(struct reading *reading, const struct ptmi_py_bind *bind)
     struct ptm_hub_entry *entry = &hubconf->entries[hubconf->n];
     *entry = (struct ptm_hub_entry){0};
     if (!ptmi_hub_classify(&reading->py, &name, &hubconf->arena, entry)) return;
+    if (reading->has_dir) entry->certainty = PTM_CERTAIN_DYNAMIC;
     entry->name = ptmi_py_got(&reading->py, ptmi_arena_strdup(&hubconf->arena, bind->name));
     if (!entry->name || reading->py.rc < 0) return;
     look_deeper(reading, &name, entry);
@@ -108,6 +110,7 @@ static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
     ptm_hubconf *hubconf = reading->hubconf;
     struct ptmi_py_env *env = reading->module->now;
     size_t n = env->n;
+    reading->has_dir = ptmi_py_env_own(&reading->py, env, "__dir__", 7) != NULL;
     for (struct ptmi_py_dynamic *at = reading->module->dynamics; at; at = at->next) n++;
     hubconf->entries = ptmi_arena_alloc(&hubconf->arena, (n + 1) * sizeof *hubconf->entries);
     if (!hubconf->entries) return ptm_err_set(err, PTM_ENOMEM, "entries of %s", PTMI_HUBCONF);
@@ -124,6 +127,20 @@ static ptm_rc collect_entries(struct reading *reading, struct ptm_err *err)
 
 /* --- the rest of the file --- */
 
+/* One, or one of several. */
+static void add_dependency(struct reading *reading, struct ptmi_py_value *name)
+{
+    ptm_hubconf *hubconf = reading->hubconf;
+    struct ptmi_py_value *choice;
+    if (name->type != PYV_STR) hubconf->dependencies_sure = false;
+    for (size_t i = 0; (choice = ptmi_py_choice(name, i)); i++) {
+        if (choice->type != PYV_STR) continue;
+        if (!ptmi_arena_list_add(&hubconf->arena, &hubconf->dependencies,
+                                 ptmi_arena_strdup(&hubconf->arena, choice->str)))
+            (void)ptmi_py_got(&reading->py, NULL);
+    }
+}
+
 static void collect_dependencies(struct reading *reading)
 {
     ptm_hubconf *hubconf = reading->hubconf;
@@ -135,13 +152,7 @@ static void collect_dependencies(struct reading *reading)
     struct ptmi_py_value *items = ptmi_py_items(&reading->py, value);
     bool none = value->type == PYV_NONE;
     hubconf->dependencies_sure = !bind->maybe && (none || (items && !items->open));
-    for (size_t i = 0; items && i < items->n; i++) {
-        if (items->items[i]->type != PYV_STR)
-            hubconf->dependencies_sure = false;
-        else if (!ptmi_arena_list_add(&hubconf->arena, &hubconf->dependencies,
-                                      ptmi_arena_strdup(&hubconf->arena, items->items[i]->str)))
-            (void)ptmi_py_got(&reading->py, NULL);
-    }
+    for (size_t i = 0; items && i < items->n; i++) add_dependency(reading, items->items[i]);
 }
 
 static ptm_rc read_all(struct reading *reading, struct ptm_err *err)

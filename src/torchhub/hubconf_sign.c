@@ -8,8 +8,9 @@
 #include "../base/str.h"
 #include "hubconf_priv.h"
 
-/* Partials of partials. */
+/* Partials of partials; classes above a class. */
 #define PARTIALS_MAX 8
+#define BASES_MAX 64
 
 /* --- signatures --- */
 
@@ -98,7 +99,7 @@ static ptm_rc put_nameless(struct writer *writer, const char *text)
     if (text[0] == '*' && text[1] != '*') {
         bool dropped = writer->by_name; /* nothing positional may follow what is given by name */
         writer->by_name = true;
-        if (text[1] == '\0') writer->star_owed = true;
+        if (text[1] == '\0' && !dropped) writer->star_owed = true;
         if (text[1] == '\0' || dropped) return PTM_OK;
     }
     return put(writer, text);
@@ -163,13 +164,30 @@ static char *function_signature(ptmi_py *py, const struct ptmi_py_value *func,
     return ptmi_py_got(py, text);
 }
 
+/* Python finds it where we do: in the class itself, or in the first of its bases, not in one that
+ * another, from outside or further up, may come before. */
+static bool is_first(ptmi_py *py, struct ptmi_py_value *class, const char *name)
+{
+    for (int i = 0; i < BASES_MAX && class->type == PYV_CLASS; i++) {
+        if (ptmi_py_env_own(py, ptmi_py_class_env(py, class), name, strlen(name))) return true;
+        if (class->bases->n == 0) return false;
+        bool only = class->bases->n == 1;
+        class = class->bases->items[0];
+        if (!only && class->type == PYV_CLASS)
+            return ptmi_py_env_own(py, ptmi_py_class_env(py, class), name, strlen(name)) != NULL;
+    }
+    return false;
+}
+
 /* As inspect.signature() of a class: __init__, or __new__, of it or its bases. What stands outside
  * the repository, and what a decorator may write (dataclass), is unknown. */
 static char *class_signature(ptmi_py *py, struct ptmi_py_value *class, struct bound bound,
                              struct ptmi_arena *arena)
 {
     const struct ptmi_py_value *made = ptmi_py_class_attr(py, class, "__new__");
-    if (!made) made = ptmi_py_class_attr(py, class, "__init__");
+    const char *by = made ? "__new__" : "__init__";
+    if (!made) made = ptmi_py_class_attr(py, class, by);
+    if (made && !is_first(py, class, by)) return NULL;
     bound.positional++;
     if (made && made->type == PYV_FUNC) return function_signature(py, made, &bound, arena);
     bool plain = !made && !class->decorated && ptmi_py_class_closed(py, class);
@@ -198,33 +216,10 @@ char *ptmi_hub_signature(ptmi_py *py, struct ptmi_py_value *value, struct ptmi_a
 
 /* --- docstrings --- */
 
-/* Texts with an "f" or "b" in front are none. */
-static bool is_doc(ptmi_py *py, const struct ptmi_py_source *source, TSNode node)
-{
-    ptmi_py_kind kind = ptmi_py_kind_of(&py->lang, node);
-    if (kind != PY_STRING && kind != PY_CONCATENATED_STRING) return false;
-    PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, node);
-    for (TSNode kid; ptmi_py_kids_next(&kids, &kid);) {
-        if (kind == PY_CONCATENATED_STRING && !is_doc(py, source, kid)) return false;
-        if (kind == PY_CONCATENATED_STRING) continue;
-        struct ptmi_py_quote quote = ptmi_py_quote_of(ptmi_py_span_of(source, kid));
-        return !quote.format && !quote.bytes;
-    }
-    return true;
-}
-
 char *ptmi_hub_block_doc(ptmi_py *py, struct ptmi_py_module *module, TSNode block,
                          struct ptmi_arena *arena)
 {
-    if (ts_node_is_null(block)) return NULL;
-    TSNode statement = ptmi_py_first(&py->lang, block);
-    if (ptmi_py_kind_of(&py->lang, statement) != PY_EXPRESSION_STATEMENT) return NULL;
-    TSNode text = ptmi_py_first(&py->lang, statement);
-    if (ts_node_is_null(text) || !is_doc(py, &module->source, text)) return NULL;
-    struct ptmi_py_frame frame = {.up = py->frame, .module = module, .env = module->now};
-    py->frame = &frame;
-    const struct ptmi_py_value *doc = ptmi_py_eval_string(py, text);
-    py->frame = frame.up;
+    const struct ptmi_py_value *doc = ptmi_py_doc(py, module, block);
     return doc->type == PYV_STR ? ptmi_py_got(py, ptmi_py_cleandoc(arena, doc->str)) : NULL;
 }
 

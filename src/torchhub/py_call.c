@@ -168,6 +168,15 @@ static bool too_deep(const ptmi_py *py, const struct ptmi_py_value *func)
     return depth > CALLS_MAX || same >= SAME_MAX || py->depth + 8 >= PTM_LIMIT_PYTHON_DEPTH;
 }
 
+/* Recursion is common, and so is not worth a word where it can make no names. */
+static bool may_make_names(const struct ptmi_py_module *module)
+{
+    static const char *const WORDS[] = {"globals(", "vars(", "setattr(", "global "};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (module->source.text && strstr(module->source.text, WORDS[i])) return true;
+    return false;
+}
+
 static struct ptmi_py_value *run_body(ptmi_py *py, TSNode node)
 {
     TSNode body = ptmi_py_field_of(&py->lang, node, PYF_BODY);
@@ -181,20 +190,21 @@ static struct ptmi_py_value *run_body(ptmi_py *py, TSNode node)
 static struct ptmi_py_value *call_func(ptmi_py *py, struct ptmi_py_value *func,
                                        struct ptmi_py_value *self, const struct ptmi_py_args *args)
 {
-    if (too_deep(py, func) || !ptmi_py_step(py) || !ptmi_py_module_load(py, func->module))
+    if (!ptmi_py_module_load(py, func->module)) return &py->unknown;
+    if (too_deep(py, func) || !ptmi_py_step(py)) {
+        if (may_make_names(func->module)) ptmi_py_note_dynamic(py, func->module, py->call);
         return &py->unknown;
+    }
     struct ptmi_py_env *outer = ptmi_py_outer_env(func);
     struct ptmi_py_env *inner = ptmi_py_env_new(py, outer, false);
     if (!inner) return &py->unknown;
     struct ptmi_py_frame frame = {
         .up = py->frame, .module = func->module, .env = inner, .func = func, .self = self};
+    frame.way = py->way;
     struct binding to = {.args = args, .outer = outer, .inner = inner, .self = self};
-    unsigned branches = py->branches;
     py->frame = &frame;
-    py->branches = 0;
     bind_parameters(py, &to, ptmi_py_field_of(&py->lang, func->node, PYF_PARAMETERS));
     struct ptmi_py_value *result = run_body(py, func->node);
-    py->branches = branches;
     py->frame = frame.up;
     return result;
 }
@@ -209,6 +219,7 @@ struct ptmi_py_env *ptmi_py_class_env(ptmi_py *py, struct ptmi_py_value *class)
     class->attrs = ptmi_py_env_new(py, ptmi_py_outer_env(class), false);
     struct ptmi_py_frame frame = {
         .up = py->frame, .module = class->module, .env = class->attrs, .func = class};
+    frame.way = py->way;
     if (class->attrs) {
         py->frame = &frame;
         py->depth += 4;
@@ -317,9 +328,20 @@ static struct ptmi_py_value *call_one(ptmi_py *py, struct ptmi_py_value *callee,
     }
 }
 
+/* What is not gone through may write into a module's names that it is given. */
+static void note_given_globals(ptmi_py *py, const struct ptmi_py_value *callee,
+                               const struct ptmi_py_args *args)
+{
+    if (callee->type != PYV_EXTERN && callee->type != PYV_UNKNOWN) return;
+    for (size_t i = 0; i < args->n; i++)
+        if (args->items[i]->type == PYV_GLOBALS)
+            ptmi_py_note_dynamic(py, args->items[i]->module, py->call);
+}
+
 struct ptmi_py_value *ptmi_py_call(ptmi_py *py, struct ptmi_py_value *callee,
                                    const struct ptmi_py_args *args)
 {
+    note_given_globals(py, callee, args);
     if (py->depth >= PTM_LIMIT_PYTHON_DEPTH || !ptmi_py_step(py)) return &py->unknown;
     py->depth++;
     struct ptmi_py_value *value = ptmi_py_map(py, callee, call_one, (void *)args);

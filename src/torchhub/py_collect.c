@@ -117,6 +117,7 @@ static struct ptmi_py_value *eval_comprehension(ptmi_py *py, TSNode node)
     struct comprehension of = {node, ptmi_py_value_new(py, is_dict ? PYV_DICT : PYV_LIST)};
     struct ptmi_py_env *before = py->frame->env, *env = ptmi_py_env_new(py, before, true);
     if (!env) return &py->data;
+    env->comprehension = true;
     py->frame->env = env;
     comprehend(py, &of, 0);
     py->frame->env = before;

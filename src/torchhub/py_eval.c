@@ -99,6 +99,28 @@ static struct ptmi_py_value *path_attribute(ptmi_py *py, const struct ptmi_py_va
     return ptmi_py_str(py, of->str, slash == of->str ? 1 : (size_t)(slash - of->str));
 }
 
+static struct ptmi_py_value *doc_of(ptmi_py *py, const struct ptmi_py_value *of)
+{
+    TSNode body = ptmi_py_field_of(&py->lang, of->node, PYF_BODY);
+    if (!of->doc) return ptmi_py_doc(py, of->module, body);
+    return *of->doc ? ptmi_py_str(py, of->doc, strlen(of->doc)) : &py->none;
+}
+
+static struct ptmi_py_value *function_attribute(ptmi_py *py, const struct ptmi_py_value *of,
+                                                const char *name)
+{
+    TSNode own = ptmi_py_part(py, of->node, PYF_NAME);
+    if (strcmp(name, "__doc__") == 0) return doc_of(py, of);
+    if (strcmp(name, "__name__") == 0 && !ts_node_is_null(own)) {
+        struct ptmi_py_span text = ptmi_py_span_of(&of->module->source, own);
+        return ptmi_py_str(py, text.text, text.len);
+    }
+    if (strcmp(name, "__globals__") != 0) return &py->unknown;
+    struct ptmi_py_value *globals = ptmi_py_value_new(py, PYV_GLOBALS);
+    globals->module = of->module;
+    return globals;
+}
+
 static struct ptmi_py_value *attribute_of(ptmi_py *py, struct ptmi_py_value *of, void *arg)
 {
     const char *name = arg;
@@ -115,7 +137,10 @@ static struct ptmi_py_value *attribute_of(ptmi_py *py, struct ptmi_py_value *of,
         found = ptmi_py_module_get(py, of->module, name);
         break;
     case PYV_CLASS:
-        found = bound(py, ptmi_py_class_attr(py, of, name), of, true);
+        if (strcmp(name, "__doc__") == 0) return doc_of(py, of);
+        found = strcmp(name, "__name__") == 0
+                    ? function_attribute(py, of, name)
+                    : bound(py, ptmi_py_class_attr(py, of, name), of, true);
         break;
     case PYV_INSTANCE:
         return instance_attribute(py, of, name);
@@ -125,6 +150,8 @@ static struct ptmi_py_value *attribute_of(ptmi_py *py, struct ptmi_py_value *of,
         return path_attribute(py, of, name);
     case PYV_PARTIAL:
         return strcmp(name, "func") == 0 ? of->owner : &py->unknown;
+    case PYV_FUNC:
+        return function_attribute(py, of, name);
     case PYV_DATA:
         return &py->unknown;
     default:
@@ -239,6 +266,13 @@ static struct ptmi_py_value *lambda(ptmi_py *py, TSNode node)
     return value;
 }
 
+/* sys._getframe(1).f_globals[name] = ..: of any module that is being gone through. */
+static void note_frames(ptmi_py *py, TSNode node)
+{
+    for (const struct ptmi_py_frame *frame = py->frame; frame; frame = frame->up)
+        ptmi_py_note_dynamic(py, frame->module, node);
+}
+
 static struct ptmi_py_value *attribute(ptmi_py *py, TSNode node)
 {
     struct ptmi_py_value *object = ptmi_py_eval(py, ptmi_py_part(py, node, PYF_OBJECT));
@@ -247,13 +281,19 @@ static struct ptmi_py_value *attribute(ptmi_py *py, TSNode node)
     if (name.len >= sizeof text) return &py->unknown;
     memcpy(text, name.text, name.len);
     text[name.len] = '\0';
+    if (strcmp(text, "f_globals") == 0) note_frames(py, node);
     return ptmi_py_attribute(py, object, text);
 }
 
 static struct ptmi_py_value *named(ptmi_py *py, TSNode node)
 {
     struct ptmi_py_value *value = ptmi_py_eval(py, ptmi_py_part(py, node, PYF_VALUE));
+    struct ptmi_py_env *before = py->frame->env,
+                       *env = before; /* its names outlive a comprehension */
+    while (env->comprehension && env->parent) env = env->parent;
+    py->frame->env = env;
     ptmi_py_assign(py, ptmi_py_part(py, node, PYF_NAME), value, PYB_ASSIGNED);
+    py->frame->env = before;
     return value;
 }
 

@@ -120,6 +120,17 @@ static struct ptmi_py_value *add_literal(ptmi_py *py, struct ptmi_py_value *to, 
 
 /* --- literals --- */
 
+/* f"{x=}" */
+static bool says_itself(ptmi_py *py, TSNode node)
+{
+    TSNode expression = ptmi_py_field_of(&py->lang, node, PYF_EXPRESSION);
+    size_t at = ts_node_end_byte(expression), end = ts_node_end_byte(node);
+    const char *text = py->frame->module->source.text;
+    if (ts_node_is_null(expression)) return false;
+    while (at < end && (text[at] == ' ' || text[at] == '\t')) at++;
+    return at < end && text[at] == '=';
+}
+
 static struct ptmi_py_value *interpolated(ptmi_py *py, TSNode node, struct ptmi_py_value *to)
 {
     char spec[32] = "";
@@ -133,7 +144,7 @@ static struct ptmi_py_value *interpolated(ptmi_py *py, TSNode node, struct ptmi_
         memcpy(spec, text.text + 1, text.len - 1); /* behind its ":" */
         spec[text.len - 1] = '\0';
     }
-    if (!ts_node_is_null(conversion)) value = &py->data;
+    if (!ts_node_is_null(conversion) || says_itself(py, node)) value = &py->data;
     return add_text(py, to, value, spec);
 }
 
@@ -177,6 +188,37 @@ struct ptmi_py_value *ptmi_py_eval_string(ptmi_py *py, TSNode node)
     for (TSNode kid; ptmi_py_kids_next(&kids, &kid);)
         if (ptmi_py_kind_of(&py->lang, kid) == PY_STRING) text = one_string(py, kid, text);
     return text;
+}
+
+/* Texts with an "f" or "b" in front are none. */
+static bool is_doc(ptmi_py *py, const struct ptmi_py_source *source, TSNode node)
+{
+    ptmi_py_kind kind = ptmi_py_kind_of(&py->lang, node);
+    if (kind != PY_STRING && kind != PY_CONCATENATED_STRING) return false;
+    PTM_AUTO(ptmi_py_kids_end) struct ptmi_py_kids kids = ptmi_py_kids_of(&py->lang, node);
+    for (TSNode kid; ptmi_py_kids_next(&kids, &kid);) {
+        if (kind == PY_CONCATENATED_STRING && !is_doc(py, source, kid)) return false;
+        if (kind == PY_CONCATENATED_STRING) continue;
+        struct ptmi_py_quote quote = ptmi_py_quote_of(ptmi_py_span_of(source, kid));
+        return !quote.format && !quote.bytes;
+    }
+    return true;
+}
+
+struct ptmi_py_value *ptmi_py_doc(ptmi_py *py, struct ptmi_py_module *module, TSNode block)
+{
+    if (ts_node_is_null(block)) return &py->none;
+    TSNode statement = ptmi_py_first(&py->lang, block);
+    if (ptmi_py_kind_of(&py->lang, statement) != PY_EXPRESSION_STATEMENT) return &py->none;
+    TSNode text = ptmi_py_first(&py->lang, statement);
+    while (ptmi_py_kind_of(&py->lang, text) == PY_PARENTHESIZED_EXPRESSION)
+        text = ptmi_py_first(&py->lang, text);
+    if (ts_node_is_null(text) || !is_doc(py, &module->source, text)) return &py->none;
+    struct ptmi_py_frame frame = {.up = py->frame, .module = module, .env = module->now};
+    py->frame = &frame;
+    struct ptmi_py_value *doc = ptmi_py_eval_string(py, text);
+    py->frame = frame.up;
+    return doc;
 }
 
 /* --- "%s" % x --- */

@@ -99,8 +99,8 @@ static void copy_bind(ptmi_py *py, struct ptmi_py_module *from, const char *name
         return;
     }
     struct ptmi_py_module *sub = ptmi_py_module_sub(py, from, name);
-    if (!sub) return;
-    struct ptmi_py_bind made = {.name = name, .value = module_value(py, sub), .line = 1};
+    struct ptmi_py_bind made = {.name = name, .line = 1, .how = PYB_IMPORTED};
+    made.value = sub ? module_value(py, sub) : &py->unknown; /* exec, or the file's __getattr__ */
     made.source = &from->source;
     ptmi_py_env_set(py, py->frame->env, &made);
 }
@@ -111,12 +111,14 @@ static bool star_all(ptmi_py *py, struct ptmi_py_module *from, TSNode statement)
     struct ptmi_py_bind *all = ptmi_py_env_own(py, from->now, "__all__", 7);
     struct ptmi_py_value *names = all ? ptmi_py_force(py, all->value) : NULL;
     if (!names) return false;
-    if (names->type != PYV_LIST || names->open) {
-        ptmi_py_note_dynamic(py, py->frame->module, statement);
-        if (names->type != PYV_LIST) return true;
+    bool known = names->type == PYV_LIST && !names->open && !all->maybe;
+    for (size_t i = 0; names->type == PYV_LIST && i < names->n; i++) {
+        if (names->items[i]->type == PYV_STR)
+            copy_bind(py, from, names->items[i]->str);
+        else
+            known = false;
     }
-    for (size_t i = 0; i < names->n; i++)
-        if (names->items[i]->type == PYV_STR) copy_bind(py, from, names->items[i]->str);
+    if (!known) ptmi_py_note_dynamic(py, py->frame->module, statement);
     return true;
 }
 
@@ -142,7 +144,8 @@ static void import_star(ptmi_py *py, struct ptmi_py_module *from, TSNode stateme
     }
     if (star_all(py, from, statement)) return;
     for (size_t i = 0; i < from->now->n && ptmi_py_step(py); i++)
-        if (from->now->binds[i].name[0] != '_') copy_bind(py, from, from->now->binds[i].name);
+        if (from->now->binds[i].name[0] != '_' && from->now->binds[i].value->type != PYV_GONE)
+            copy_bind(py, from, from->now->binds[i].name);
     share_dynamics(py, from);
 }
 

@@ -49,7 +49,8 @@ struct ptmi_py_value {
     bool open;      /* list, dict: has further items that are not known */
     bool is_module; /* extern: `import x`, and lazy ones */
     bool static_method, class_method, property, decorated;
-    bool kept; /* made by a module: what one entry point makes must not get into it */
+    bool kept;    /* made by a module: what one entry point makes must not get into it */
+    uint32_t way; /* that was being gone when it was made */
     uint32_t n, cap;
     union {
         int64_t num;
@@ -94,6 +95,7 @@ struct ptmi_py_env {
     uint32_t *index; /* open addressing, 0: free, else 1 + position; NULL while n is small */
     size_t slots;
     bool branch; /* of a statement inside the same scope */
+    bool comprehension;
 };
 
 /* A statement that makes names nobody can tell without running it. */
@@ -123,6 +125,9 @@ struct ptmi_py_frame {
     struct ptmi_py_value *func;   /* or the class whose body it is; NULL: a module */
     struct ptmi_py_value *self;   /* of a method */
     struct ptmi_py_value *result; /* one of what was returned so far */
+    struct ptmi_py_env *globals;  /* names of `global`, `nonlocal` */
+    uint32_t way;                 /* that was being gone when it began */
+    unsigned left, guarded;       /* how it may have been left before; what of that is heeded */
 };
 
 struct ptmi_py_args {
@@ -148,7 +153,9 @@ struct ptmi_py {
     uint64_t seed;
     uint64_t steps, max_steps;
     int depth;
-    unsigned branches; /* inside so many that may not be taken */
+    /* The innermost way that may not be taken; 0: what is done is done. Each has a higher number
+     * than those it is inside of. */
+    uint32_t way, ways;
     size_t n_files, bytes;
     bool changing;  /* a module's own statements run: lists and dicts may change */
     bool exhausted; /* a bound was met since this was cleared */
@@ -176,6 +183,10 @@ struct ptmi_py_value *ptmi_py_extern(ptmi_py *py, const char *dotted, bool is_mo
 void ptmi_py_list_add(ptmi_py *py, struct ptmi_py_value *list, struct ptmi_py_value *item);
 void ptmi_py_dict_set(ptmi_py *py, struct ptmi_py_value *dict, struct ptmi_py_value *key,
                       struct ptmi_py_value *value);
+/* Takes a key out. */
+void ptmi_py_dict_drop(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_value *key);
+/* What a list or dict has is no longer known. */
+void ptmi_py_forget(struct ptmi_py_value *value);
 /* NULL: no such key. */
 struct ptmi_py_value *ptmi_py_dict_get(ptmi_py *py, const struct ptmi_py_value *dict,
                                        const struct ptmi_py_value *key);
@@ -214,6 +225,8 @@ struct ptmi_py_value *ptmi_py_attribute(ptmi_py *py, struct ptmi_py_value *objec
 struct ptmi_py_value *ptmi_py_subscript(ptmi_py *py, struct ptmi_py_value *object,
                                         struct ptmi_py_value *key);
 struct ptmi_py_value *ptmi_py_eval_string(ptmi_py *py, TSNode node);
+/* What a block begins with as a docstring, or None. */
+struct ptmi_py_value *ptmi_py_doc(ptmi_py *py, struct ptmi_py_module *module, TSNode block);
 struct ptmi_py_value *ptmi_py_add(ptmi_py *py, struct ptmi_py_value *a, struct ptmi_py_value *b);
 struct ptmi_py_value *ptmi_py_percent(ptmi_py *py, struct ptmi_py_value *format,
                                       struct ptmi_py_value *arg);
@@ -257,11 +270,18 @@ void ptmi_py_assign(ptmi_py *py, TSNode target, struct ptmi_py_value *value, ptm
 void ptmi_py_bind_name(ptmi_py *py, const char *name, size_t len, struct ptmi_py_value *value,
                        TSNode at, ptmi_py_how how);
 void ptmi_py_note_dynamic(ptmi_py *py, struct ptmi_py_module *module, TSNode node);
+/* The rest of a block, as a way that may not be taken. */
+ptmi_py_flow ptmi_py_exec_rest(ptmi_py *py, struct ptmi_py_kids *kids);
+ptmi_py_flow ptmi_py_exec_kids(ptmi_py *py, struct ptmi_py_kids *kids);
 /* True when object may be changed now. */
 bool ptmi_py_may_change(const ptmi_py *py, const struct ptmi_py_value *object);
+/* True when a change made to object now may not be made: it is older than the way that is gone. */
+bool ptmi_py_may_not_be(const ptmi_py *py, const struct ptmi_py_value *object);
 /* globals()[key] = value */
 void ptmi_py_set_global(ptmi_py *py, struct ptmi_py_module *module, struct ptmi_py_value *key,
                         struct ptmi_py_value *value, TSNode at);
+/* del globals()[key] */
+void ptmi_py_unset_global(ptmi_py *py, struct ptmi_py_module *module, struct ptmi_py_value *key);
 /* globals().update(items) */
 void ptmi_py_update_globals(ptmi_py *py, struct ptmi_py_module *module, struct ptmi_py_value *items,
                             TSNode at);

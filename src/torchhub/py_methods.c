@@ -119,10 +119,19 @@ static struct ptmi_py_value *characters(ptmi_py *py, const char *text)
     return list;
 }
 
+/* A key that may not be there: its value may be unknown, as ptmi_py_dict_set() left it. */
+static struct ptmi_py_value *key_at(ptmi_py *py, const struct ptmi_py_value *dict, size_t i)
+{
+    struct ptmi_py_value *choice;
+    for (size_t j = 0; dict->open && (choice = ptmi_py_choice(dict->items[i], j)); j++)
+        if (choice->type == PYV_UNKNOWN) return ptmi_py_either(py, dict->keys[i], &py->unknown);
+    return dict->keys[i];
+}
+
 static struct ptmi_py_value *keys_of(ptmi_py *py, const struct ptmi_py_value *dict)
 {
     struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
-    for (size_t i = 0; i < dict->n; i++) ptmi_py_list_add(py, list, dict->keys[i]);
+    for (size_t i = 0; i < dict->n; i++) ptmi_py_list_add(py, list, key_at(py, dict, i));
     list->open = dict->open;
     py->steps += dict->n / 8;
     return list;
@@ -154,7 +163,7 @@ static struct ptmi_py_value *pairs_of(ptmi_py *py, const struct ptmi_py_value *d
 {
     struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
     for (size_t i = 0; i < dict->n; i++)
-        ptmi_py_list_add(py, list, pair(py, dict->keys[i], dict->items[i]));
+        ptmi_py_list_add(py, list, pair(py, key_at(py, dict, i), dict->items[i]));
     list->open = dict->open;
     py->steps += dict->n;
     return list;
@@ -197,6 +206,27 @@ static void update_dict(ptmi_py *py, struct ptmi_py_value *dict, const struct pt
     dict->open |= args->open;
 }
 
+/* get, pop, setdefault */
+static struct ptmi_py_value *dict_lookup(ptmi_py *py, struct ptmi_py_value *dict, const char *name,
+                                         const struct ptmi_py_args *args)
+{
+    bool pops = strcmp(name, "pop") == 0, sets = strcmp(name, "setdefault") == 0;
+    struct ptmi_py_value *key = ptmi_py_arg(args, 0, "key"),
+                         *otherwise = ptmi_py_arg(args, 1, NULL);
+    if ((!pops && !sets && strcmp(name, "get") != 0) || !key) return &py->unknown;
+    bool known = ptmi_py_is_const(key), may = ptmi_py_may_change(py, dict);
+    struct ptmi_py_value *found = known ? ptmi_py_dict_get(py, dict, key) : NULL, *all = found;
+    if (!otherwise) otherwise = pops ? &py->unknown : &py->none;
+    if (!found)
+        all = known && !dict->open
+                  ? otherwise
+                  : ptmi_py_either(py, ptmi_py_subscript(py, dict, key), otherwise);
+    if (pops && may && (found || !known || dict->open)) ptmi_py_dict_drop(py, dict, key);
+    if (sets && may && !known) dict->open = true;
+    if (sets && may && !found) ptmi_py_dict_set(py, dict, key, all);
+    return all;
+}
+
 static struct ptmi_py_value *dict_method(ptmi_py *py, struct ptmi_py_value *dict, const char *name,
                                          const struct ptmi_py_args *args)
 {
@@ -212,16 +242,52 @@ static struct ptmi_py_value *dict_method(ptmi_py *py, struct ptmi_py_value *dict
             update_dict(py, dict, args);
         return *name == 'c' ? copy : &py->none;
     }
-    bool pops = strcmp(name, "pop") == 0, sets = strcmp(name, "setdefault") == 0;
-    if (!pops && !sets && strcmp(name, "get") != 0) return &py->unknown;
-    struct ptmi_py_value *key = ptmi_py_arg(args, 0, "key"),
-                         *otherwise = ptmi_py_arg(args, 1, NULL);
-    struct ptmi_py_value *found =
-        key && ptmi_py_is_const(key) ? ptmi_py_dict_get(py, dict, key) : NULL;
-    if (found) return found;
-    if (!otherwise) otherwise = pops ? &py->unknown : &py->none;
-    if (key && ptmi_py_is_const(key) && !dict->open) return otherwise;
-    return ptmi_py_either(py, key ? ptmi_py_subscript(py, dict, key) : &py->unknown, otherwise);
+    if (strcmp(name, "clear") == 0 || strcmp(name, "popitem") == 0) {
+        bool all = *name == 'c' && !ptmi_py_may_not_be(py, dict);
+        if (!ptmi_py_may_change(py, dict)) return &py->unknown;
+        ptmi_py_forget(dict);
+        dict->open = !all;
+        return all ? &py->none : &py->unknown;
+    }
+    return dict_lookup(py, dict, name, args);
+}
+
+static void add_item(ptmi_py *py, struct ptmi_py_value *list, struct ptmi_py_value *item,
+                     bool maybe)
+{
+    if (maybe) list->open = true;
+    ptmi_py_list_add(py, list, maybe ? ptmi_py_either(py, item, &py->unknown) : item);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    const struct ptmi_py_value *const *x = a, *const *y = b;
+    return strcmp((*x)->str, (*y)->str);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const struct ptmi_py_value *const *x = a, *const *y = b;
+    return (*x)->num < (*y)->num ? -1 : (*x)->num > (*y)->num;
+}
+
+/* Texts, or whole numbers. Of anything else, and of sorts with a key, the order stays as it was:
+ * those who sort names go through all of them. */
+static void sort_list(struct ptmi_py_value *list, const struct ptmi_py_args *args)
+{
+    const struct ptmi_py_value *reverse = ptmi_py_arg(args, SIZE_MAX, "reverse");
+    bool texts = true, numbers = true;
+    for (size_t i = 0; i < list->n; i++) {
+        texts = texts && list->items[i]->type == PYV_STR;
+        numbers = numbers && list->items[i]->type == PYV_INT;
+    }
+    if (list->n < 2 || (!texts && !numbers) || ptmi_py_arg(args, SIZE_MAX, "key")) return;
+    qsort(list->items, list->n, sizeof *list->items, texts ? compare_texts : compare_numbers);
+    for (size_t i = 0, j = list->n - 1; reverse && ptmi_py_truth(reverse) == 1 && i < j; i++, j--) {
+        struct ptmi_py_value *swapped = list->items[i];
+        list->items[i] = list->items[j];
+        list->items[j] = swapped;
+    }
 }
 
 static struct ptmi_py_value *list_method(ptmi_py *py, struct ptmi_py_value *list, const char *name,
@@ -230,22 +296,21 @@ static struct ptmi_py_value *list_method(ptmi_py *py, struct ptmi_py_value *list
     struct ptmi_py_value *first = ptmi_py_arg(args, 0, NULL);
     if (strcmp(name, "copy") == 0) return copy_list(py, list);
     if (!ptmi_py_may_change(py, list)) return &py->unknown;
-    bool extends = strcmp(name, "extend") == 0;
+    bool extends = strcmp(name, "extend") == 0, maybe = ptmi_py_may_not_be(py, list);
     if (strcmp(name, "append") == 0 || strcmp(name, "add") == 0) {
-        ptmi_py_list_add(py, list, first ? first : &py->unknown);
+        add_item(py, list, first ? first : &py->unknown, maybe);
     } else if (extends || strcmp(name, "update") == 0) {
         struct ptmi_py_value *items = first ? ptmi_py_items(py, first) : NULL;
         size_t n = items ? items->n : 0;
         if (!items || items->open) list->open = true;
         for (size_t i = 0; i < n && ptmi_py_step(py); i++)
-            ptmi_py_list_add(py, list, items->items[i]);
-    } else {
-        bool harmless =
-            strcmp(name, "index") == 0 || strcmp(name, "count") == 0 || strcmp(name, "sort") == 0;
-        if (!harmless) list->open = true;
+            add_item(py, list, items->items[i], maybe);
+    } else if (strcmp(name, "sort") == 0 && !maybe) {
+        sort_list(list, args);
+    } else if (strcmp(name, "index") != 0 && strcmp(name, "count") != 0) {
+        ptmi_py_forget(list); /* remove, pop, insert, reverse, .. */
         return &py->unknown;
     }
-    if (py->branches) list->open = true;
     return &py->none;
 }
 
@@ -332,6 +397,15 @@ static struct ptmi_py_value *path_method(ptmi_py *py, struct ptmi_py_value *path
     return path;
 }
 
+/* ASCII without the separators that are white space to Python alone: what is letter and what is
+ * space is as in C. */
+static bool is_simple(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text >= 0x80 || (*text >= 0x1c && *text <= 0x1f)) return false;
+    return true;
+}
+
 static struct ptmi_py_value *str_method(ptmi_py *py, struct ptmi_py_value *object, const char *name,
                                         const struct ptmi_py_args *args)
 {
@@ -341,11 +415,15 @@ static struct ptmi_py_value *str_method(ptmi_py *py, struct ptmi_py_value *objec
     const char *second = b && b->type == PYV_STR ? b->str : NULL;
     if (strcmp(name, "format") == 0) return ptmi_py_format(py, object, args);
     if (strcmp(name, "join") == 0) return joined(py, object, ptmi_py_arg(args, 0, NULL));
-    if (strcmp(name, "lower") == 0 || strcmp(name, "upper") == 0)
-        return cased(py, text, *name == 'u');
-    if (!a && ptmi_str_ends(name, "strip")) return stripped(py, text, name);
-    if (strcmp(name, "split") == 0 && (!a || first) && !b) return split(py, text, first);
-    if (strcmp(name, "replace") == 0 && first && second) return replaced(py, text, first, second);
+    bool cases = strcmp(name, "lower") == 0 || strcmp(name, "upper") == 0;
+    bool strips = ptmi_str_ends(name, "strip"), splits = strcmp(name, "split") == 0;
+    if (!a && (cases || strips || splits) && !is_simple(text))
+        return splits ? &py->unknown : &py->data;
+    if (cases) return cased(py, text, *name == 'u');
+    if (!a && strips) return stripped(py, text, name);
+    if (splits && (!a || first) && !b) return split(py, text, first);
+    if (strcmp(name, "replace") == 0 && first && second && args->n == 2)
+        return replaced(py, text, first, second);
     if (strcmp(name, "startswith") == 0 && first)
         return ptmi_py_bool(py, ptmi_str_starts(text, first));
     if (strcmp(name, "endswith") == 0 && first) return ptmi_py_bool(py, ptmi_str_ends(text, first));
@@ -358,7 +436,10 @@ static struct ptmi_py_value *globals_method(ptmi_py *py, struct ptmi_py_value *g
     struct ptmi_py_value *first = ptmi_py_arg(args, 0, NULL);
     if (strcmp(name, "get") == 0 && first) return ptmi_py_subscript(py, globals, first);
     bool sets = strcmp(name, "setdefault") == 0 || strcmp(name, "__setitem__") == 0;
-    if (sets && args->n > 1) {
+    bool drops = strcmp(name, "pop") == 0 || strcmp(name, "__delitem__") == 0;
+    if (drops && first) {
+        ptmi_py_unset_global(py, globals->module, first);
+    } else if (sets && args->n > 1) {
         ptmi_py_set_global(py, globals->module, args->items[0], args->items[1], py->call);
     } else if (strcmp(name, "update") == 0) {
         struct ptmi_py_value *given = ptmi_py_value_new(py, PYV_DICT);
@@ -449,6 +530,13 @@ static struct ptmi_py_value *make_list(ptmi_py *py, const struct ptmi_py_args *a
     return copy_list(py, ptmi_py_items(py, args->items[0]));
 }
 
+static struct ptmi_py_value *sorted_list(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *list = make_list(py, args);
+    if (list->type == PYV_LIST) sort_list(list, args);
+    return list;
+}
+
 static struct ptmi_py_value *text(ptmi_py *py, const struct ptmi_py_args *args)
 {
     struct ptmi_py_value *format = ptmi_py_str(py, "{}", 2);
@@ -535,7 +623,7 @@ static const struct {
     {"tuple", make_list},
     {"set", make_list},
     {"frozenset", make_list},
-    {"sorted", make_list},
+    {"sorted", sorted_list},
     {"reversed", make_list},
     {"str", text},
     {"getattr", get_attribute},

@@ -241,10 +241,10 @@ static void run_apart(ptmi_py *py, struct ptmi_py_module *module)
     struct ptmi_py_frame frame = {.up = py->frame, .module = module};
     struct ptmi_arena *arena = py->arena;
     bool changing = py->changing;
-    unsigned branches = py->branches;
+    uint32_t way = py->way;
     py->arena = &py->keep;
     py->changing = true;
-    py->branches = 0;
+    py->way = 0;
     py->frame = &frame;
     module->env = frame.env = module->now = ptmi_py_env_new(py, NULL, false);
     if (frame.env) {
@@ -252,7 +252,7 @@ static void run_apart(ptmi_py *py, struct ptmi_py_module *module)
         run(py, module);
     }
     py->frame = frame.up;
-    py->branches = branches;
+    py->way = way;
     py->changing = changing;
     py->arena = arena;
 }

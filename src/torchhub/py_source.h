@@ -62,6 +62,7 @@
     X(function_definition, FUNCTION_DEFINITION)           \
     X(future_import_statement, FUTURE_IMPORT_STATEMENT)   \
     X(generator_expression, GENERATOR_EXPRESSION)         \
+    X(global_statement, GLOBAL_STATEMENT)                 \
     X(identifier, IDENTIFIER)                             \
     X(if_clause, IF_CLAUSE)                               \
     X(if_statement, IF_STATEMENT)                         \
@@ -83,6 +84,7 @@
     X(module, MODULE)                                     \
     X(named_expression, NAMED_EXPRESSION)                 \
     X(none, NONE)                                         \
+    X(nonlocal_statement, NONLOCAL_STATEMENT)             \
     X(not_operator, NOT_OPERATOR)                         \
     X(pair, PAIR)                                         \
     X(parenthesized_expression, PARENTHESIZED_EXPRESSION) \

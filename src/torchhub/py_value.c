@@ -45,6 +45,7 @@ struct ptmi_py_value *ptmi_py_value_new(ptmi_py *py, ptmi_py_type type)
     }
     value->type = (uint8_t)type;
     value->kept = py->arena == &py->keep;
+    value->way = py->way;
     return value;
 }
 
@@ -119,12 +120,35 @@ void ptmi_py_dict_set(ptmi_py *py, struct ptmi_py_value *dict, struct ptmi_py_va
                       struct ptmi_py_value *value)
 {
     size_t at = dict_position(py, dict, key);
+    if (ptmi_py_may_not_be(py, dict)) {
+        dict->open = true;
+        value = ptmi_py_either(py, at == SIZE_MAX ? &py->unknown : dict->items[at], value);
+    }
     if (at != SIZE_MAX) {
         dict->items[at] = value;
     } else if (grow(py, dict, true)) {
         dict->keys[dict->n] = key;
         dict->items[dict->n++] = value;
     }
+}
+
+void ptmi_py_forget(struct ptmi_py_value *value)
+{
+    value->n = 0;
+    value->open = true;
+}
+
+void ptmi_py_dict_drop(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_value *key)
+{
+    size_t at = ptmi_py_is_const(key) ? dict_position(py, dict, key) : SIZE_MAX;
+    if (at == SIZE_MAX || ptmi_py_may_not_be(py, dict)) {
+        ptmi_py_forget(dict);
+        return;
+    }
+    size_t behind = --dict->n - at;
+    py->steps += behind / 8;
+    memmove(dict->items + at, dict->items + at + 1, behind * sizeof *dict->items);
+    memmove(dict->keys + at, dict->keys + at + 1, behind * sizeof *dict->keys);
 }
 
 struct ptmi_py_value *ptmi_py_dict_get(ptmi_py *py, const struct ptmi_py_value *dict,

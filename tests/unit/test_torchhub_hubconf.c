@@ -124,6 +124,164 @@ static void test_hubconf__what_all_branches_define_is_sure(void **state)
                "f function sure ()\n");
 }
 
+/* --- what may not be done --- */
+
+#define G "def _f(): pass\nimport os\nQ = os.environ.get('Q')\n"
+
+static void test_hubconf__what_a_loop_may_skip_is_not_sure(void **state)
+{
+    (void)state;
+    expect_one(G "for n in ['a', 'b']:\n  if Q:\n    continue\n  globals()[n] = _f\n",
+               "a function dynamic ()\nb function dynamic ()\n");
+    expect_one(G "for n in ['a', 'b']:\n  globals()[n] = _f\n  if Q: break\n",
+               "a function sure ()\nb function dynamic ()\n");
+    expect_one(G "for n in ['a']:\n  if Q: break\n  raise RuntimeError\ndef b(): pass\n",
+               "b function sure ()\n");
+    expect_one(G "for n in ['a']:\n  if Q: continue\nfor n in ['b']: globals()[n] = _f\n",
+               "b function sure ()\n");
+}
+
+static void test_hubconf__loops_that_count_make_names_nobody_knows(void **state)
+{
+    (void)state;
+    expect_one(G "n = 0\nwhile n < 3:\n  globals()[f'm{n}'] = _f\n  n += 1\n",
+               "m0 function dynamic ()\n- dynamic globals()[f'm{n}'] = _f\n");
+    expect_one(G "n = 0\nwhile True:\n  globals()[f'm{n}'] = _f\n  n += 1\n  if n > 2: break\n",
+               "m0 function sure ()\nm1 function dynamic ()\n- dynamic globals()[f'm{n}'] = _f\n");
+    expect_one("n = 0\nfor x in q:\n  n += 1\ndef b(): pass\n",
+               "b function sure ()\nx dynamic dynamic\n");
+}
+
+static void test_hubconf__what_a_function_may_skip_is_not_sure(void **state)
+{
+    (void)state;
+    expect_one(G "def _r(n):\n  if Q: globals()[n] = _f\n_r('a')\n", "a function dynamic ()\n");
+    expect_one(G "def _r(n):\n  if Q: return\n  globals()[n] = _f\n_r('a')\n",
+               "a function dynamic ()\n");
+    expect_one(G "def _r(n):\n  if Q: raise ValueError\n  globals()[n] = _f\n_r('a')\n",
+               "a function sure ()\n");
+    expect_one(G "def _w(n): globals()[n] = _f\ndef _r(n):\n  if Q: _w(n)\n_r('a')\n_w('b')\n",
+               "a function dynamic ()\nb function sure ()\n");
+    expect_one(G "def _r(n):\n  globals()[f'm{n}'] = _f\n  if n: _r(n - 1)\n_r(3)\n",
+               "m2 function sure ()\nm3 function sure ()\n- dynamic if n: _r(n - 1)\n");
+}
+
+static void test_hubconf__suppressed_errors_leave_doubt(void **state)
+{
+    (void)state;
+    expect_one(
+        "import contextlib as _c\nwith _c.suppress(ImportError):\n  import x\n  def f(): pass\n"
+        "with torch.no_grad():\n  def g(): pass\n",
+        "f function dynamic ()\ng function sure ()\n");
+}
+
+static void test_hubconf__tables_lose_and_gain_things(void **state)
+{
+    (void)state;
+#define T G "t = {'a': _f, 'b': _f}\nl = ['b', 'a']\n"
+    expect_one(T "t.pop('a')\nglobals().update(t)\n", "b function sure ()\n");
+    expect_one(T "del t['a']\nglobals().update(t)\n", "b function sure ()\n");
+    expect_one(T "t.clear()\nt.setdefault('c', _f)\nglobals().update(t)\n", "c function sure ()\n");
+    expect_one(T "if Q: t['c'] = _f\nfor _k in t: globals()[_k] = _f\n",
+               "a function sure ()\nb function sure ()\nc function dynamic ()\n"
+               "- dynamic for _k in t: globals()[_k] = _f\n");
+    expect_one(T "if Q: l.append('c')\nfor _k in l: globals()[_k] = _f\n",
+               "a function sure ()\nb function sure ()\nc function dynamic ()\n"
+               "- dynamic for _k in l: globals()[_k] = _f\n");
+    expect_one(T "if Q:\n  m = []\n  m.append('c')\n  for _k in m: globals()[_k] = _f\n",
+               "c function dynamic ()\n");
+    expect_one(T "l.remove('a')\nfor _k in l: globals()[_k] = _f\n",
+               "- dynamic for _k in l: globals()[_k] = _f\n");
+    expect_one(T "l[0] = 'c'\nfor _k in l: globals()[_k] = _f\n",
+               "- dynamic for _k in l: globals()[_k] = _f\n");
+    expect_one(T "globals()[sorted(l)[0]] = _f\nl.sort(reverse=True)\nglobals()[l[0]] = _f\n",
+               "a function sure ()\nb function sure ()\n");
+#undef T
+}
+
+static void test_hubconf__names_that_go_are_gone(void **state)
+{
+    (void)state;
+#define T "def a(): pass\ndef b(): pass\n"
+    expect_one(T "del globals()['a']\n", "b function sure ()\n");
+    expect_one(T "globals().pop('a')\n", "b function sure ()\n");
+    expect_one(T "del (a, [b])\n", "");
+    expect_one(T "for n in q: del globals()[n]\n",
+               "a function dynamic ()\nb function dynamic ()\nn dynamic dynamic\n");
+    expect_one(
+        T "def __dir__(): return ['a']\n",
+        "a function dynamic ()\nb function dynamic ()\n- dynamic def __dir__(): return ['a']\n");
+    expect_one(T "__dir__ = lambda: ['a']\n",
+               "a function dynamic ()\nb function dynamic ()\n- dynamic __dir__ = lambda: ['a']\n");
+#undef T
+}
+
+static void test_hubconf__names_of_other_scopes(void **state)
+{
+    (void)state;
+    expect_one("def _i():\n  global f, g\n  def f(a): pass\n  from x import g\n_i()\n",
+               "f function sure (a)\ng import import\n");
+    expect_one("def _i():\n  global f\n  if q: f = lambda: 1\n_i()\n", "f lambda dynamic ()\n");
+    expect_one("def _m():\n  g = None\n  def s():\n    nonlocal g\n    g = lambda: 1\n  s()\n"
+               "  return g\nf = _m()\n",
+               "f lambda dynamic ()\n");
+    expect_one("def _f(): pass\n[g := x for x in [_f]]\n", "g function sure ()\n");
+    expect_one("def _f(): pass\n_f.__globals__['g'] = _f\n", "g function sure ()\n");
+    expect_one("import sys\nsys._getframe().f_globals['g'] = print\n",
+               "- dynamic sys._getframe().f_globals['g'] = print\n");
+    expect_one("from x import export as _e\n_e(globals())\n", "- dynamic _e(globals())\n");
+}
+
+static void test_hubconf__decorators_that_give_nothing_to_call(void **state)
+{
+    (void)state;
+    expect_one("def _n(f): T.append(f)\n@_n\ndef a(): pass\n@property\ndef b(): pass\n"
+               "def _w(f):\n  def g(*a): return f(*a)\n  return g\n@_w\ndef c(x): pass\n",
+               "c function sure (x)\n");
+}
+
+static void test_hubconf__star_imports_of_names_that_are_not_seen(void **state)
+{
+    (void)state;
+    const struct repo_file files[] = {
+        {"hubconf.py", "def gone(): pass\nfrom m import *\nfrom n import *\n"},
+        {"m.py", "def a(): pass\n__all__ = [a.__name__, 'made']\nexec(q)\n"},
+        {"n.py", "def gone(): pass\ndel gone\ndef b(): pass\ndef c(): pass\n"
+                 "if q: __all__ = ['b']\n"},
+        {0},
+    };
+    expect(files,
+           "a function sure ()\nb function sure ()\ngone function sure ()\nmade dynamic dynamic\n"
+           "- dynamic from n import *\n");
+}
+
+static void test_hubconf__signatures_that_another_base_may_have(void **state)
+{
+    (void)state;
+    expect_one("import torch\nclass _M:\n  def __init__(self, a): pass\n"
+               "class A(torch.Module, _M): pass\nclass B(_M, torch.Module): pass\n"
+               "class _C(_M): pass\nclass _D(_M):\n  def __init__(self, d): pass\n"
+               "class E(_C, _D): pass\n",
+               "A class sure\nB class sure (a)\nE class sure\n");
+    expect_one("from functools import partial as _p\ndef _f(a, b=1, *, c=2, **k): pass\n"
+               "f = _p(_f, b=3)\n",
+               "f partial sure (a, *, b=3, c=2, **k)\n");
+}
+
+static void test_hubconf__texts_that_python_writes_otherwise(void **state)
+{
+    (void)state;
+    expect_one("def _f(): pass\ni = 1\ng = globals()\n"
+               "g[f'{i=}'.replace('=', '')] = _f\n",
+               "- dynamic g[f'{i=}'.replace('=', '')] = _f\n");
+    expect_one("def _f(): pass\ng = globals()\ng['\u00c9'.lower()] = _f\n",
+               "- dynamic g['\u00c9'.lower()] = _f\n");
+    expect_one("def _f(): pass\ng = globals()\ng['aba'.replace('a', 'c', 1)] = _f\n",
+               "- dynamic g['aba'.replace('a', 'c', 1)] = _f\n");
+}
+
+#undef G
+
 /* --- files --- */
 
 static void test_hubconf__names_are_followed_into_files(void **state)
@@ -175,12 +333,16 @@ static void test_hubconf__docstrings_are_cleaned(void **state)
     UNIT_TMP(tmp);
     unit_write(unit_path(tmp.path, "hubconf.py"),
                "'''Module.\n   Two.\n'''\ndef f():\n\t'''One.\n\n\t  Two \\u00e9.\n\n\t'''\n"
-               "def g(): f'no'\ndef _h(): 'h'\ng2 = f\nf.__doc__ = 'New.'\n");
+               "def g(): f'no'\ndef _h(): 'h'\ng2 = f\nf.__doc__ = 'New.'\n"
+               "def i(): ('In ' 'brackets.')\ni.__doc__ += ' More.'\n"
+               "def j(): 'Old.'\nj.__doc__ = made()\n");
     ptm_hubconf *hubconf = opened(tmp.path);
     assert_string_equal(ptm_hubconf_doc(hubconf), "Module.\nTwo.");
     assert_string_equal(ptm_hubconf_find(hubconf, "f")->doc, "New.");
     assert_null(ptm_hubconf_find(hubconf, "g")->doc);
     assert_string_equal(ptm_hubconf_find(hubconf, "_h")->doc, "h");
+    assert_string_equal(ptm_hubconf_find(hubconf, "i")->doc, "In brackets. More.");
+    assert_null(ptm_hubconf_find(hubconf, "j")->doc);
     assert_null(ptm_hubconf_find(hubconf, "nothing"));
     assert_int_equal(ptm_hubconf_find(hubconf, "g2")->line, 4);
     ptm_hubconf_close(hubconf);
@@ -258,6 +420,17 @@ int main(void)
         cmocka_unit_test(test_hubconf__partials_lose_what_is_bound),
         cmocka_unit_test(test_hubconf__signatures_stand_on_one_line),
         cmocka_unit_test(test_hubconf__what_all_branches_define_is_sure),
+        cmocka_unit_test(test_hubconf__what_a_loop_may_skip_is_not_sure),
+        cmocka_unit_test(test_hubconf__loops_that_count_make_names_nobody_knows),
+        cmocka_unit_test(test_hubconf__what_a_function_may_skip_is_not_sure),
+        cmocka_unit_test(test_hubconf__suppressed_errors_leave_doubt),
+        cmocka_unit_test(test_hubconf__tables_lose_and_gain_things),
+        cmocka_unit_test(test_hubconf__names_that_go_are_gone),
+        cmocka_unit_test(test_hubconf__names_of_other_scopes),
+        cmocka_unit_test(test_hubconf__decorators_that_give_nothing_to_call),
+        cmocka_unit_test(test_hubconf__star_imports_of_names_that_are_not_seen),
+        cmocka_unit_test(test_hubconf__signatures_that_another_base_may_have),
+        cmocka_unit_test(test_hubconf__texts_that_python_writes_otherwise),
         cmocka_unit_test(test_hubconf__names_are_followed_into_files),
         cmocka_unit_test(test_hubconf__names_from_src_and_sys_path),
         cmocka_unit_test(test_hubconf__circles_of_imports_end),
