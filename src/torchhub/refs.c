@@ -181,10 +181,9 @@ static ptm_rc ask(ptm_torchhub *hub, const char *url, struct ptmi_refs_seen *see
     bool stranger = !hub->net_opts.github_token || !*hub->net_opts.github_token;
     /* To strangers GitHub says 401 of what is not there and of what is private. */
     if (github && (rc == PTM_ENOTFOUND || (why.http_status == 401 && stranger)))
-        return ptm_err_set(err, PTM_ENOTFOUND,
-                           "%s: no such repository, or a private one; set GITHUB_TOKEN if you may "
-                           "see it",
-                           url);
+        return ptm_err_set(err, PTM_ENOTFOUND, "%s: no such repository, or %s", url,
+                           stranger ? "a private one; set GITHUB_TOKEN if you may see it"
+                                    : "one that GITHUB_TOKEN may not see");
     if (rc < 0 && err) *err = why;
     return rc;
 }

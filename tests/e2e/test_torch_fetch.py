@@ -221,6 +221,8 @@ def test_a_private_repository_wants_the_token(github, hub):
     err = hub.fetch("secret/model", expect=3, GITHUB_TOKEN="ghp_wrong").stderr
     assert "secret/model" in err and "ghp_wrong" not in err
     hub.fetch("secret/model", GITHUB_TOKEN=TOKEN)
+    absent = hub.fetch("secret/absent", expect=3, GITHUB_TOKEN=TOKEN).stderr
+    assert "or one that GITHUB_TOKEN may not see" in absent, "who has set it is not told to"
     hub.fetch(f"secret/model:{sha[:8]}", GITHUB_TOKEN=TOKEN)  # by a fetch of commits
     assert hub.side(f"secret_model_{sha[:8]}")["commit"] == sha
     for row in github.requests():
