@@ -547,7 +547,8 @@ static const struct ptmi_opt table[PTMI_OPT_COUNT] = {
         {
             .name = "retries",
             .arg = "N",
-            .help = "Tries of a request after the first.",
+            .help = "Tries of a request, or of git, after the first; at most 3 where no "
+                    "connection comes about.",
             .groups = PTMI_GROUP_NET,
             .fallback = "6",
             .check = check_retries,

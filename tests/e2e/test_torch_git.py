@@ -137,6 +137,27 @@ def test_retries_count_for_git_itself(ptm, github):
         assert len([agent for agent, _, _ in Odd.asked if re.match(r"git/\d", agent)]) == retries + 1
 
 
+def test_credentials_are_shown_to_who_asks_for_them(ptm, github):
+    """GitHub refuses wrong ones also for what is public."""
+    shown = []
+
+    def public(odd):
+        shown.append(odd.headers["Authorization"])
+        fail(401)(odd) if shown[-1] else old_server(github)(odd)
+
+    def private(odd):
+        shown.append(odd.headers["Authorization"])
+        old_server(github)(odd) if shown[-1] else fail(401)(odd)
+
+    github.publish("odd/x", {"hubconf.py": HUBCONF})
+    Odd.answers = [public]
+    fetch(ptm, "main", expect=0, GITHUB_TOKEN="expired")
+    assert shown == [None]
+    Odd.answers = [private]
+    fetch(ptm, "main", "--force-reload", expect=0, GITHUB_TOKEN="good")
+    assert shown[1] is None and shown[2].startswith("Basic ") and len(shown) == 3
+
+
 def test_what_is_no_git_server_is_named(ptm, github):
     def page(odd):
         odd.start()(b"<!DOCTYPE html><title>Sign in to the network</title>")
