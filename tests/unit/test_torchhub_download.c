@@ -316,6 +316,34 @@ static void test_torchhub_download__many_at_once_fetch_once(void **state)
     hub_end(&c);
 }
 
+/* Another replaced the file while we waited: that one is as new as can be. */
+static void test_torchhub_download__who_waited_to_replace_takes_what_came(void **state)
+{
+    pthread_t thread;
+    void *failed = NULL;
+    ptmi_lock *lock = NULL;
+    (void)state;
+    hub_begin_with(&c, NET_OPTS(.offline = true));
+    unit_write(hub_file(&c, "a.pth"), "old");
+    unit_write(hub_file(&c, "new"), "another's");
+    unit_write(hub_file(&c, "from"), "fetched");
+    snprintf(c.url, sizeof c.url, "file://%s/from", c.tmp.path);
+    assert_int_equal(ptmi_lock_take(c.ctx, hub_file(&c, "a.pth.ptm-lock"), &lock, NULL), PTM_OK);
+    assert_int_equal(
+        pthread_create(&thread, NULL, fetch_thread, OPTS(.any_content = true, .replace = true)), 0);
+    for (int i = 0; i < 3000 && !strstr(logged, "waiting for"); i++) usleep(10000);
+    assert_non_null(strstr(logged, "waiting for"));
+    char to[512];
+    snprintf(to, sizeof to, "%s", hub_file(&c, "a.pth"));
+    assert_int_equal(rename(hub_file(&c, "new"), to), 0);
+    ptmi_lock_remove(lock);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    PTM_AUTO(ptmi_freep) char *text = unit_read(hub_file(&c, "a.pth"));
+    assert_string_equal(text, "another's");
+    hub_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_download__copies_file_urls),
         cmocka_unit_test(test_torchhub_download__follows_no_planted_link),
         cmocka_unit_test(test_torchhub_download__many_at_once_fetch_once),
+        cmocka_unit_test(test_torchhub_download__who_waited_to_replace_takes_what_came),
     };
     return cmocka_run_group_tests(tests, server_up, server_down);
 }

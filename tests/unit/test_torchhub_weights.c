@@ -207,6 +207,26 @@ static void test_torchhub_weights__another_hash_than_the_name_says_is_told(void 
     hub_end(&c);
 }
 
+/* check_new: a hash is one, eight decimal digits may be a date. */
+static void test_torchhub_weights__a_new_file_has_the_hash_in_its_name(void **state)
+{
+    bool checked = true;
+    PTM_AUTO(ptmi_freep) char *path = NULL;
+    (void)state;
+    hub_begin(&c, "/bytes/5000");
+    expect(ptm_torchhub_weights(c.hub, c.url,
+                                OPTS(.file_name = "net-0badcafe.pth", .check_new = true), &path,
+                                NULL, &c.err),
+           PTM_EHASH, "invalid hash value");
+    expect(ptm_torchhub_weights(c.hub, c.url,
+                                OPTS(.file_name = "net-20240131.pth", .check_new = true), &path,
+                                &checked, &c.err),
+           PTM_OK, NULL);
+    assert_false(checked);
+    assert_non_null(strstr(logged, "not the one in its name"));
+    hub_end(&c);
+}
+
 static void test_torchhub_weights__a_page_in_the_cache_is_named(void **state)
 {
     ptm_weights *weights = NULL;
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_weights__a_state_dict_is_opened),
         cmocka_unit_test(test_torchhub_weights__are_verified_when_they_are_there),
         cmocka_unit_test(test_torchhub_weights__another_hash_than_the_name_says_is_told),
+        cmocka_unit_test(test_torchhub_weights__a_new_file_has_the_hash_in_its_name),
         cmocka_unit_test(test_torchhub_weights__a_page_in_the_cache_is_named),
         cmocka_unit_test(test_torchhub_weights__what_cannot_be_opened_says_where_from),
     };
