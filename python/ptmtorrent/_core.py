@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
 
 from ._ptm import ffi, lib
 
-__all__ = ["Error", "FormatError", "UnsupportedError", "check", "context", "ffi", "lib", "net", "text", "version"]
+__all__ = ["Error", "FormatError", "UnsupportedError", "check", "context", "ffi", "lib", "net", "text", "version", "word"]
 
 
 class Error(Exception):
@@ -38,12 +38,18 @@ class MissingError(Error, FileNotFoundError):
         return str(self.args[0])
 
 
-_CLASSES = {lib.PTM_EFORMAT: FormatError, lib.PTM_ELIMIT: FormatError, lib.PTM_EUNSUPPORTED: UnsupportedError, lib.PTM_ENOENT: MissingError}
+_CLASSES: Dict[int, Type[Error]] = {lib.PTM_EFORMAT: FormatError, lib.PTM_ELIMIT: FormatError, lib.PTM_EUNSUPPORTED: UnsupportedError,
+                                    lib.PTM_ENOENT: MissingError}
 
 
 def text(pointer: Any) -> Optional[str]:
     """A C string, or None."""
     return None if pointer == ffi.NULL else ffi.string(pointer).decode("utf-8", "surrogateescape")
+
+
+def word(pointer: Any) -> str:
+    """A C string where there always is one."""
+    return text(pointer) or ""
 
 
 def check(rc: int, err: Any) -> int:
@@ -52,7 +58,7 @@ def check(rc: int, err: Any) -> int:
         return rc
     if rc == lib.PTM_ENOMEM:
         raise MemoryError(text(err.msg))
-    raise _CLASSES.get(rc, Error)(text(err.msg) or "", text(lib.ptm_rc_name(rc)), bool(err.retryable), err.http_status)
+    raise _CLASSES.get(rc, Error)(word(err.msg), word(lib.ptm_rc_name(rc)), bool(err.retryable), err.http_status)
 
 
 def new_err() -> Any:
@@ -63,7 +69,7 @@ _lock = threading.Lock()
 _context: Any = None
 _net: Any = None
 _NET_VARIABLES = ("PTM_REWRITE", "HF_ENDPOINT", "HF_TOKEN", "GITHUB_TOKEN")
-_net_state: list = []
+_net_state: List[Optional[str]] = []
 _pid = 0
 
 
@@ -94,7 +100,7 @@ def context() -> Any:
         return _context
 
 
-def _rewrites() -> list:
+def _rewrites() -> List[str]:
     rules = os.environ.get("PTM_REWRITE", "").split()
     endpoint = os.environ.get("HF_ENDPOINT", "")
     if endpoint:
@@ -112,7 +118,7 @@ def _token_file() -> Optional[str]:
         return None
 
 
-def net_opts(more_rewrites: Sequence[str] = (), offline: bool = False) -> tuple:
+def net_opts(more_rewrites: Sequence[str] = (), offline: bool = False) -> Tuple[Any, List[Any]]:
     """(struct ptm_net_opts *, what must stay until it was copied): $PTM_REWRITE, $HF_ENDPOINT, $HF_TOKEN and $GITHUB_TOKEN as for the
     command. Of two rules for one address the later one holds: what the user wrote out is nearer than more_rewrites."""
     opts = ffi.new("struct ptm_net_opts *")
@@ -142,26 +148,31 @@ def net() -> Any:
 
 
 def version() -> str:
-    return text(lib.ptm_version()) or ""
+    return word(lib.ptm_version())
 
 
-@ffi.def_extern(onerror=None)
+def _called_by_c(function: Callable[..., Any]) -> Callable[..., Any]:
+    ffi.def_extern(onerror=None)(function)
+    return function
+
+
+@_called_by_c
 def ptm_py_skipped(arg: Any, tensor: Any, why: Any) -> None:
     ffi.from_handle(arg)(text(tensor), text(why))
 
 
-@ffi.def_extern(onerror=None)
+@_called_by_c
 def ptm_py_progress(arg: Any, done: int, total: int) -> None:
     ffi.from_handle(arg)(done, total)
 
 
-@ffi.def_extern(onerror=None)
+@_called_by_c
 def ptm_py_ask(arg: Any, question: Any, out_yes: Any, err: Any) -> int:
     out_yes[0] = ffi.from_handle(arg)(text(question))
-    return lib.PTM_OK
+    return int(lib.PTM_OK)
 
 
-@ffi.def_extern(onerror=None)
+@_called_by_c
 def ptm_py_log(arg: Any, level: int, module: Any, line: Any) -> None:
     import logging  # when there is something to say
     names = {lib.PTM_LOG_ERROR: logging.ERROR, lib.PTM_LOG_WARN: logging.WARNING, lib.PTM_LOG_INFO: logging.INFO}

@@ -6,9 +6,9 @@ import collections
 import os
 import threading
 import weakref
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._core import check, ffi, lib, net_opts, new_err, text
+from ._core import check, ffi, lib, net_opts, new_err, word
 
 # Handles are kept for the next call, each with the connections it has: a program uses one hub folder, a test suite many.
 _KEPT = 4
@@ -16,7 +16,7 @@ _ENVIRONMENT = ("PTM_REWRITE", "HF_ENDPOINT", "HF_TOKEN", "GITHUB_TOKEN", "GH_HO
 _MAX_ANSWER = 64 << 20  # of all branches and tags: a line of some 80 bytes for each
 
 _lock = threading.Lock()
-_handles: "collections.OrderedDict" = collections.OrderedDict()
+_handles: collections.OrderedDict[Tuple[Any, ...], Handle] = collections.OrderedDict()
 
 
 def _forget_all() -> None:
@@ -41,7 +41,7 @@ class Copy(NamedTuple):
     tag_too: bool
 
 
-def _close(pid: int, ctx: Any, hub: Any, nets: list) -> None:
+def _close(pid: int, ctx: Any, hub: Any, nets: List[Any]) -> None:
     if pid == os.getpid():
         lib.ptm_torchhub_close(hub)
         for net in nets:
@@ -54,7 +54,7 @@ def host() -> str:
     return os.environ.get("GH_HOST") or "github.com"
 
 
-def _net_opts(offline: bool) -> tuple:
+def _net_opts(offline: bool) -> Tuple[Any, List[Any]]:
     rules = [f"https://github.com/=https://{host()}/", f"https://api.github.com/=https://{host()}/api/v3/"]
     return net_opts([] if host() == "github.com" else rules, offline)
 
@@ -78,7 +78,7 @@ class Handle:
         check(rc, err)
         self.ctx, self.pointer = ctx[0], hub[0]
         # Not at exit: a thread may still be in a call.
-        self._nets: list = []
+        self._nets: List[Any] = []
         weakref.finalize(self, _close, os.getpid(), self.ctx, self.pointer, self._nets).atexit = False
 
     def net(self) -> Any:
@@ -108,7 +108,8 @@ def handle(directory: Optional[str] = None, offline: bool = False) -> Handle:
             if key[1:] == state and directory in (None, key[0]):
                 _handles.move_to_end(key)
                 return _handles[key]
-        made = _handles[(directory, *state)] = Handle(directory, offline)
+        key = (directory, *state)
+        made = _handles[key] = Handle(directory, offline)
         while len(_handles) > _KEPT:
             _handles.popitem(last=False)
         return made
@@ -174,8 +175,8 @@ def _fetch(use: Handle, repo: str, force_reload: bool, skip_validation: bool) ->
 
 def _copy(out: Any) -> Copy:
     try:
-        return Copy(*(text(field) or "" for field in (out.owner, out.name, out.ref, out.dir)),  # type: ignore[call-arg]
-                    bool(out.cached), bool(out.by_torch), bool(out.ambiguous), bool(out.tag_too))
+        return Copy(word(out.owner), word(out.name), word(out.ref), word(out.dir), bool(out.cached), bool(out.by_torch),
+                    bool(out.ambiguous), bool(out.tag_too))
     finally:
         lib.ptm_torchhub_repo_clear(out)
 
@@ -209,7 +210,7 @@ def resolve(repo: str) -> Copy:
 
 def settle(directory: str, repo: str, ask: Callable[[str], bool]) -> None:
     """Is a copy that torch made of this repository, though its folder could be another's? The answer is kept beside it; FileError for no."""
-    answers: list = []
+    answers: List[BaseException] = []
 
     def answer(question: str) -> bool:
         try:
@@ -246,7 +247,8 @@ class _Progress:
     """Feeds a bar that is made when the size is known; what goes wrong in it ends the download."""
 
     def __init__(self, use: Handle, bar: Callable[[Optional[int]], Any]):
-        self.use, self.make, self.bar, self.done = use, bar, None, 0
+        self.use, self.make, self.done = use, bar, 0
+        self.bar: Any = None
         self.error: Optional[BaseException] = None
 
     def __call__(self, done: int, total: int) -> None:
@@ -284,7 +286,7 @@ def download(url: str, dst: str, hash_prefix: Optional[str], weights: bool, bar:
     if progress:
         opts.progress, opts.progress_arg = lib.ptm_py_progress, keep
 
-    def call(_held: Any = (prefix, keep)) -> int:
+    def call(_held: Any = (prefix, keep)) -> Any:
         return lib.ptm_torchhub_download_url_to_file(use.pointer, url.encode(), os.fsencode(dst), opts, ffi.NULL, err)
     try:
         rc = _interruptible(use, call)
@@ -313,4 +315,4 @@ def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None)
             lib.ptm_net_response_clear(out)
     rc, answer = _interruptible(use, call)
     _check(rc, err, url)
-    return answer
+    return bytes(answer)

@@ -4,14 +4,15 @@ working, and each is also a ptmtorrent.Error. Imported when the first error come
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Dict, Type
 from urllib.error import HTTPError, URLError
 
-from ._core import Error, MissingError, _CLASSES, lib, text
+from ._core import Error, MissingError, _CLASSES, lib, word
 
 
 class UrlError(Error, URLError):
     """No answer from the server. `reason` is the library's short name ("network", "offline", ..)."""
+    reason: str
 
     def __init__(self, message: str, *args: Any):
         Error.__init__(self, message, *args)
@@ -62,7 +63,7 @@ class UntrustedError(Error, EOFError):
     """Nobody could be asked whether a repository is to be trusted. torch.hub dies of the EOFError of input() here."""
 
 
-_KINDS = {
+_KINDS: Dict[int, Type[Error]] = {
     lib.PTM_EINVAL: RefError, lib.PTM_ENOTFOUND: RefError, lib.PTM_EUNSAFE: UnsafeError,
     lib.PTM_EHASH: DamagedError, lib.PTM_ESIZE: DamagedError,
     lib.PTM_EIO: FileError, lib.PTM_ENOSPC: FileError, lib.PTM_EPERM: PermissionRefused, lib.PTM_EEXIST: FileError,
@@ -73,13 +74,13 @@ _KINDS = {
 
 def exception(rc: int, err: Any, url: str = "") -> BaseException:
     """The exception for what a call reported."""
-    message = text(err.msg) or ""
+    message = word(err.msg)
     if rc == lib.PTM_ENOMEM:
         return MemoryError(message)
     own_words = "Cannot find" in message  # torch's, of a ref: a ValueError
     # What git does not find has no status of its own: torch's programs catch the 404.
     status = err.http_status or (404 if rc == lib.PTM_ENOTFOUND and not own_words else 0)
-    told = (message, text(lib.ptm_rc_name(rc)) or "", bool(err.retryable), status)
+    told = (message, word(lib.ptm_rc_name(rc)), bool(err.retryable), status)
     if status >= 300 and not own_words:
         return StatusError(*told, url)
     made = _KINDS.get(rc, Error)(*told)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import numpy
 
-from ._core import UnsupportedError, ffi, lib, text
+from ._core import UnsupportedError, ffi, lib, text, word
 
 _PLAIN = {"float64": "f8", "float32": "f4", "float16": "f2", "int64": "i8", "int32": "i4", "int16": "i2", "int8": "i1", "uint64": "u8",
           "uint32": "u4", "uint16": "u2", "uint8": "u1", "bool": "?", "complex64": "c8", "complex128": "c16", "qint8": "i1", "quint8": "u1",
@@ -20,7 +20,7 @@ _ML = {"bfloat16": "bfloat16", "float8_e5m2": "float8_e5m2", "float8_e4m3fn": "f
 @dataclasses.dataclass
 class Quantized:
     """A quantised tensor: real value = scale * (values - zero_point), per tensor or along axis."""
-    values: numpy.ndarray
+    values: numpy.ndarray[Any, Any]
     scheme: str
     scale: Any
     zero_point: Any
@@ -31,17 +31,17 @@ class Quantized:
 class Sparse:
     """A sparse or nested tensor by its parts, in the order of ptm/weights.h (COO: indices, values)."""
     layout: str
-    shape: tuple
-    parts: tuple
+    shape: Tuple[int, ...]
+    parts: Tuple[Any, ...]
 
 
 class Maker:
     def __init__(self, handle: Any):
         self.handle = handle
 
-    def dtype(self, tensor: Any) -> tuple:
+    def dtype(self, tensor: Any) -> Tuple[Any, bool]:
         """(dtype, whether bfloat16 is to be widened because NumPy has none here)"""
-        name = text(lib.ptm_dtype_info(tensor.dtype).name)
+        name = word(lib.ptm_dtype_info(tensor.dtype).name)
         if name in _PLAIN:
             return numpy.dtype(_PLAIN[name]), False
         if name in _ML:
@@ -54,7 +54,7 @@ class Maker:
         hint = "; the package ml_dtypes brings it" if name in _ML else ""
         raise UnsupportedError(f"tensor {text(tensor.name)}: NumPy has no dtype {name}{hint}", "unsupported")
 
-    def strided(self, tensor: Any) -> numpy.ndarray:
+    def strided(self, tensor: Any) -> numpy.ndarray[Any, Any]:
         dtype, widen = self.dtype(tensor)
         shape = tuple(tensor.shape[i] for i in range(tensor.n_dims))
         if tensor.nbytes == 0:
@@ -72,7 +72,7 @@ class Maker:
             array = (array.astype(numpy.uint32) << 16).view(numpy.float32)
         return array
 
-    def values(self, tensor: Any) -> numpy.ndarray:
+    def values(self, tensor: Any) -> numpy.ndarray[Any, Any]:
         array = self.strided(tensor)
         if tensor.conj or tensor.neg:
             self.handle.check_copy(tensor)
@@ -84,10 +84,10 @@ class Maker:
         shape = tuple(tensor.shape[i] for i in range(tensor.n_dims))
         if tensor.layout != lib.PTM_STRIDED:
             parts = tuple(self.tensor(ffi.addressof(tensor.parts, i)) for i in range(tensor.n_parts))
-            return Sparse(text(lib.ptm_layout_name(tensor.layout)), shape, parts)
+            return Sparse(word(lib.ptm_layout_name(tensor.layout)), shape, parts)
         if not tensor.qscheme:
             return self.values(tensor)
-        scheme = text(lib.ptm_qscheme_name(tensor.qscheme))
+        scheme = word(lib.ptm_qscheme_name(tensor.qscheme))
         if tensor.n_parts < 2:
             return Quantized(self.values(tensor), scheme, tensor.scale, tensor.zero_point)
         scales, zeros = (self.tensor(ffi.addressof(tensor.parts, i)) for i in range(2))
@@ -97,8 +97,8 @@ class Maker:
         """What a class or function that is only named stands for; None: nothing here."""
         return None
 
-    def known(self, name: str, args: tuple) -> Any:
+    def known(self, name: str, args: Tuple[Any, ...]) -> Any:
         return None
 
-    def size(self, items: tuple) -> tuple:
+    def size(self, items: Tuple[Any, ...]) -> Tuple[Any, ...]:
         return items

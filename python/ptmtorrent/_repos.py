@@ -159,7 +159,7 @@ def _unpickling(copy: "Copy") -> Iterator[None]:
         with _lock:
             _unpicklers -= 1
             if not _unpicklers and pickle.Unpickler is _patched:
-                pickle.Unpickler = _patched.__mro__[1]  # type: ignore[misc]
+                pickle.Unpickler = _patched.__mro__[1]  # type: ignore[misc, assignment]
 
 
 # --- one repository ---
@@ -291,7 +291,7 @@ class Copy:
         cache, missing = sys.path_importer_cache, object()
         before: Any = cache.get(self.directory, missing)
         sys.path.insert(0, self.directory)
-        cache[self.directory] = None  # type: ignore[assignment]
+        cache[self.directory] = None
         try:
             yield
         finally:

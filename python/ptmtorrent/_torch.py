@@ -2,11 +2,11 @@
 """Tensors as torch's own: one storage over the mapped bytes for all views of it, as torch.load makes them, without a copy."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict, List, Tuple
 
 import torch
 
-from ._core import FormatError, UnsupportedError, ffi, lib, text
+from ._core import FormatError, UnsupportedError, ffi, lib, text, word
 
 
 def _restore(map_location: Any) -> Any:
@@ -28,10 +28,10 @@ def _untyped(data: Any) -> Any:
 class Maker:
     def __init__(self, handle: Any, map_location: Any):
         self.handle, self.restore = handle, _restore(map_location)
-        self.storages: dict = {}
+        self.storages: Dict[Tuple[int, int], Any] = {}
 
     def dtype(self, tensor: Any) -> torch.dtype:
-        name = text(lib.ptm_dtype_info(tensor.dtype).name)
+        name = word(lib.ptm_dtype_info(tensor.dtype).name)
         found = getattr(torch, name, None)
         packed = tensor.dtype in (lib.PTM_INT4_PACKED, lib.PTM_UINT4_PACKED, lib.PTM_INT2_PACKED, lib.PTM_UINT2_PACKED)
         if not isinstance(found, torch.dtype) or packed:
@@ -86,7 +86,7 @@ class Maker:
             if tensor.layout == lib.PTM_SPARSE_COO:
                 made = torch.sparse_coo_tensor(*parts, torch.Size(shape), **checked)
                 return made._coalesced_(True) if tensor.coalesced else made
-            layout = getattr(torch, text(lib.ptm_layout_name(tensor.layout)))
+            layout = getattr(torch, word(lib.ptm_layout_name(tensor.layout)))
             return torch.sparse_compressed_tensor(*parts, torch.Size(shape), layout=layout, **checked)
         except RuntimeError as error:
             raise FormatError(f"tensor {text(tensor.name)}: {error}", "format") from None
@@ -110,7 +110,7 @@ class Maker:
         found = getattr(torch, last, None) if module == "torch" else None
         return found if isinstance(found, (torch.dtype, torch.layout, torch.qscheme, torch.memory_format)) else None
 
-    def known(self, name: str, args: tuple) -> Any:
+    def known(self, name: str, args: Tuple[Any, ...]) -> Any:
         if name == "torch.device" and args and all(isinstance(arg, (str, int)) for arg in args):
             try:
                 return torch.device(*args)
@@ -121,7 +121,7 @@ class Maker:
             return found if isinstance(found, torch.layout) else None
         return None
 
-    def size(self, items: tuple) -> Any:
+    def size(self, items: Tuple[Any, ...]) -> Any:
         return torch.Size(items) if all(isinstance(item, int) and -2 ** 63 <= item < 2 ** 63 for item in items) else items
 
 
@@ -133,7 +133,7 @@ def _check_nested(buffer: Any, sizes: Any, strides: Any, offsets: Any) -> None:
             raise FormatError("a nested tensor reaches over the end of its buffer", "format")
 
 
-def _contiguous(shape: list) -> list:
+def _contiguous(shape: List[int]) -> List[int]:
     stride, step = [], 1
     for size in reversed(shape):
         stride.append(step)

@@ -14,6 +14,9 @@ are those of torch >= 2.11 (https://pytorch.org/docs/stable/hub.html). What diff
 - load, list and help take isolate="auto"|True|False: whether a repository's own modules live under a private name (_repos.py), and
   profile="2.11"|"2.10": whose default trust_repo has. $PTM_TORCH_PROFILE is the default of that.
 
+What the C core reports is of torch.hub's kinds (ValueError, RuntimeError, urllib's, ..) and a ptmtorrent.Error too; by name in this module:
+UntrustedError, RefError, StatusError, UrlError, DamagedError, UnsafeError.
+
 What needs no Python, as listing without running anything, is in the command `ptm torch`.
 """
 from __future__ import annotations
@@ -25,11 +28,17 @@ import re
 import sys
 import warnings
 from types import ModuleType
-from typing import Any, Callable, Iterable, List, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Tuple, TypeVar, Union
 from urllib.parse import urlparse
 
 from . import _hub_core, _hub_isolate
 from ._core import Error
+
+if TYPE_CHECKING:
+    from tqdm import tqdm as tqdm
+
+    from ._hub_errors import (DamagedError as DamagedError, RefError as RefError, StatusError as StatusError, UnsafeError as UnsafeError,
+                              UntrustedError as UntrustedError, UrlError as UrlError)
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
@@ -58,7 +67,7 @@ class _Given(str):
     """The default of trust_repo, which is told from the same text given by the caller."""
 
 
-_DEFAULT_TRUST: Any = _Given("check")
+_DEFAULT_TRUST: Union[bool, str, None] = _Given("check")
 
 
 class _Faketqdm:
@@ -91,7 +100,7 @@ class _Faketqdm:
             sys.stderr.write("\n")
 
 
-def __getattr__(name: str) -> Any:
+def _lazy(name: str) -> Any:
     # Costs more than all the rest of this module: imported by who shows a bar, or meets an error.
     if name == "tqdm":
         try:
@@ -103,6 +112,10 @@ def __getattr__(name: str) -> Any:
         from . import _hub_errors
         return getattr(_hub_errors, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # with it, checkers would take any name for one of this module
+    __getattr__ = _lazy
 
 
 def _old_name(old: str, new: str) -> Callable[[_Function], _Function]:
@@ -134,7 +147,7 @@ def get_dir() -> str:
     return _hub_dir if _hub_dir is not None else os.path.join(_get_torch_home(), "hub")
 
 
-def set_dir(d: Union[str, "os.PathLike[str]"]) -> None:
+def set_dir(d: Union[str, os.PathLike[str]]) -> None:
     """Sets the hub folder for this process; "~" at the beginning is the home folder. It is made when something is put there."""
     global _hub_dir
     _hub_dir = os.path.expanduser(d)
@@ -331,7 +344,7 @@ def _load_entry_from_hubconf(m: ModuleType, model: str) -> Callable[..., Any]:
     if not isinstance(model, str):
         raise ValueError("Invalid input: model should be a string of function name")
     _check_dependencies(m)
-    function = _load_attr_from_module(m, model)
+    function: Optional[Callable[..., Any]] = _load_attr_from_module(m, model)
     if function is None or not callable(function):
         raise RuntimeError(f"Cannot find callable {model} in hubconf")
     return function
@@ -340,7 +353,7 @@ def _load_entry_from_hubconf(m: ModuleType, model: str) -> Callable[..., Any]:
 _Result = TypeVar("_Result")
 
 
-def _with_hubconf(directory: Union[str, "os.PathLike[str]"], isolate: Any, use: Callable[[ModuleType], _Result]) -> _Result:
+def _with_hubconf(directory: Union[str, os.PathLike[str]], isolate: Any, use: Callable[[ModuleType], _Result]) -> _Result:
     directory = os.fspath(directory)
     hubconf = os.path.join(directory, MODULE_HUBCONF)
 
@@ -355,8 +368,8 @@ def _load_local(hubconf_dir: str, model: str, *args: Any, **kwargs: Any) -> Any:
     return _with_hubconf(hubconf_dir, "auto", lambda m: _load_entry_from_hubconf(m, model)(*args, **kwargs))
 
 
-def list(github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = _DEFAULT_TRUST, verbose: bool = True, *,
-         isolate: Any = "auto", profile: Optional[str] = None) -> List[str]:
+def list(github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Union[bool, str, None] = _DEFAULT_TRUST,
+         verbose: bool = True, *, isolate: Union[bool, str] = "auto", profile: Optional[str] = None) -> List[str]:
     """Names of the entry points in a repository: all callables of its hubconf.py, imported ones too, that do not begin with "_".
 
     github: "owner/name[:ref]". Runs hubconf.py, as torch.hub.list does (https://pytorch.org/docs/stable/hub.html#torch.hub.list);
@@ -366,19 +379,21 @@ def list(github: str, force_reload: bool = False, skip_validation: bool = False,
     return _with_hubconf(repo_dir, isolate, lambda m: [name for name in dir(m) if callable(getattr(m, name)) and not name.startswith("_")])
 
 
-def help(github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = _DEFAULT_TRUST, *,
-         isolate: Any = "auto", profile: Optional[str] = None) -> Optional[str]:
+def help(github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Union[bool, str, None] = _DEFAULT_TRUST, *,
+         isolate: Union[bool, str] = "auto", profile: Optional[str] = None) -> Optional[str]:
     """The docstring of an entry point; None where it has none.
 
-    As torch.hub.help (https://pytorch.org/docs/stable/hub.html#torch.hub.help). The arguments are those of load().
+    Runs hubconf.py, as torch.hub.help does (https://pytorch.org/docs/stable/hub.html#torch.hub.help); `ptm torch help` runs nothing. The
+    arguments are those of load().
     """
     repo_dir = _get_cache_or_reload(github, force_reload, trust_repo, True, skip_validation, calling_fn="help", profile=profile)
     return _with_hubconf(repo_dir, isolate, lambda m: _load_entry_from_hubconf(m, model).__doc__)
 
 
 @_old_name("github", "repo_or_dir")
-def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", trust_repo: Any = _DEFAULT_TRUST, force_reload: bool = False,
-         verbose: bool = True, skip_validation: bool = False, isolate: Any = "auto", profile: Optional[str] = None, **kwargs: Any) -> Any:
+def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", trust_repo: Union[bool, str, None] = _DEFAULT_TRUST,
+         force_reload: bool = False, verbose: bool = True, skip_validation: bool = False, isolate: Union[bool, str] = "auto",
+         profile: Optional[str] = None, **kwargs: Any) -> Any:
     """What the entry point `model` of a repository gives, called with args and kwargs.
 
     As torch.hub.load (https://pytorch.org/docs/stable/hub.html#torch.hub.load):
@@ -404,7 +419,7 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", trust
 def _progress_bar(progress: bool) -> Optional[Callable[[Optional[int]], Any]]:
     if not progress:
         return None
-    bar = globals().get("tqdm") or __getattr__("tqdm")
+    bar = globals().get("tqdm") or _lazy("tqdm")
     return lambda total: bar(total=total, disable=False, unit="B", unit_scale=True, unit_divisor=1024)
 
 
@@ -435,7 +450,7 @@ def _download(url: str, dst: str, hash_prefix: Optional[str], progress: bool, we
         _hub_core.download(url, dst, hash_prefix, weights, _progress_bar(progress))
 
 
-def download_url_to_file(url: str, dst: Union[str, "os.PathLike[str]"], hash_prefix: Optional[str] = None, progress: bool = True) -> None:
+def download_url_to_file(url: str, dst: Union[str, os.PathLike[str]], hash_prefix: Optional[str] = None, progress: bool = True) -> None:
     """Fetches a URL to the file dst, which appears whole, and replaces what is there.
 
     As torch.hub.download_url_to_file (https://pytorch.org/docs/stable/hub.html#torch.hub.download_url_to_file), and: an interrupted
@@ -506,15 +521,15 @@ def _hash_prefix(filename: str, check_hash: bool) -> Optional[str]:
     return None
 
 
-def load_state_dict_from_url(url: str, model_dir: Union[None, str, "os.PathLike[str]"] = None, map_location: Any = None, progress: bool = True,
+def load_state_dict_from_url(url: str, model_dir: Union[None, str, os.PathLike[str]] = None, map_location: Any = None, progress: bool = True,
                              check_hash: bool = False, file_name: Optional[str] = None, weights_only: bool = True) -> Any:
     """The checkpoint at a URL, fetched unless it is there: torch tensors where torch is installed, else NumPy arrays.
 
     As torch.hub.load_state_dict_from_url (https://pytorch.org/docs/stable/hub.html#torch.hub.load_state_dict_from_url):
     model_dir: the folder it is kept in; None: checkpoints in the hub folder. file_name: its name there, instead of the URL's.
     map_location: as torch.load's. check_hash: the name is NAME-HASH.EXT, HASH the first 8 or more digits of its SHA-256; checked also when
-    the file is there already, and fetched anew when it fails. weights_only: read by ptmtorrent.weights, which runs nothing that is in the
-    file, and all that it reads (docs/python.md); False unpickles with torch, which runs whatever the file says.
+    the file is there already, and fetched anew when it fails. weights_only: True reads it by ptmtorrent.weights, which runs nothing that is
+    in the file, whichever of its formats it has (docs/python.md); False unpickles it with torch, which runs whatever the file says.
     """
     if os.getenv("TORCH_MODEL_ZOO"):
         warnings.warn("TORCH_MODEL_ZOO is deprecated, please use env TORCH_HOME instead", stacklevel=2)

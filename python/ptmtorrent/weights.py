@@ -19,9 +19,9 @@ import dataclasses
 import importlib.util
 import os
 import sys
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ._core import Error, FormatError, UnsupportedError, check, context, ffi, lib, net, new_err, text
+from ._core import Error, FormatError, UnsupportedError, check, context, ffi, lib, net, new_err, text, word
 
 __all__ = ["Checkpoint", "Error", "Finding", "FormatError", "Opaque", "Report", "ScanGlobal", "TensorInfo", "UnsupportedError", "convert",
            "load", "open", "scan"]
@@ -38,8 +38,8 @@ class TensorInfo:
     elements, None where the format has none; storage is the number of the storage it is a view of, None for meta tensors."""
     name: str
     dtype: str
-    shape: tuple
-    stride: Optional[tuple]
+    shape: Tuple[int, ...]
+    stride: Optional[Tuple[int, ...]]
     offset: Optional[int]
     nbytes: int
     storage: Optional[int]
@@ -53,7 +53,7 @@ class Opaque:
     """An object of a class or function that is not data: what would have been called, never made. args are its arguments, state is what
     its __setstate__ would have been given; `kind` "global" is a class or function only named."""
     name: str
-    args: tuple = ()
+    args: Tuple[Any, ...] = ()
     state: Any = None
     kind: str = "object"
 
@@ -72,15 +72,15 @@ class _Handle:
             check(lib.ptm_weights_open(name, opts, out, err), err)
         self.pointer = ffi.gc(out[0], lib.ptm_weights_close)
         self.url, self.pid = path.startswith(("http://", "https://")), os.getpid()
-        self._storages: dict = {}
-        self._copies: dict = {}
+        self._storages: Dict[int, Tuple[Any, int, bool]] = {}
+        self._copies: Dict[Tuple[int, int], bytearray] = {}
 
     def check_process(self) -> None:
         """A forked child has no thread that would fetch more of a URL: it would wait for ever."""
         if self.url and self.pid != os.getpid():
             raise Error("a checkpoint that another process opened from a URL: open it again in this one")
 
-    def storage(self, number: int) -> tuple:
+    def storage(self, number: int) -> Tuple[Any, int, bool]:
         """(buffer over its bytes, address, whether its elements are big-endian). The buffer keeps the file open."""
         if number not in self._storages:
             self.check_process()
@@ -126,16 +126,16 @@ class _Handle:
         return data
 
 
-def _shape(tensor: Any) -> tuple:
+def _shape(tensor: Any) -> Tuple[int, ...]:
     return tuple(tensor.shape[i] for i in range(tensor.n_dims))
 
 
-def _stride(tensor: Any) -> Optional[tuple]:
+def _stride(tensor: Any) -> Optional[Tuple[int, ...]]:
     return None if tensor.stride == ffi.NULL else tuple(tensor.stride[i] for i in range(tensor.n_dims))
 
 
 def _dtype(tensor: Any) -> str:
-    return text(lib.ptm_dtype_info(tensor.dtype).name)
+    return word(lib.ptm_dtype_info(tensor.dtype).name)
 
 
 def _maker(framework: Optional[str], handle: _Handle, map_location: MapLocation) -> Any:
@@ -152,20 +152,20 @@ def _maker(framework: Optional[str], handle: _Handle, map_location: MapLocation)
     raise ValueError(f'Unknown framework: "{framework}". Allowed values: "torch" | "numpy".')
 
 
-class Checkpoint(collections.abc.Mapping):
+class Checkpoint(collections.abc.Mapping[str, Any]):
     """An opened file: a mapping from dotted tensor names to tensors, each made when it is asked for, and once.
 
     May be used by several threads for reading `info`; making tensors is for one at a time. Tensors stay good after close().
     """
 
-    def __init__(self, path: Union[str, os.PathLike], *, framework: Optional[str] = None, map_location: MapLocation = None,
+    def __init__(self, path: Union[str, os.PathLike[str]], *, framework: Optional[str] = None, map_location: MapLocation = None,
                  siblings: bool = True):
         self.path = os.fspath(path) if not isinstance(path, str) else path
         self._handle: Optional[_Handle] = _Handle(self.path, True, siblings)
         self._maker = _maker(framework, self._handle, map_location)
         count = lib.ptm_weights_count(self._handle.pointer)
-        self._tensors = {text(tensor.name): tensor for tensor in (lib.ptm_weights_tensor(self._handle.pointer, i) for i in range(count))}
-        self._made: dict = {}
+        self._tensors = {word(tensor.name): tensor for tensor in (lib.ptm_weights_tensor(self._handle.pointer, i) for i in range(count))}
+        self._made: Dict[int, Any] = {}
 
     def _open(self) -> Any:
         if self._handle is None:
@@ -197,31 +197,31 @@ class Checkpoint(collections.abc.Mapping):
         tensor = self._tensors[name]
         return TensorInfo(name, _dtype(tensor), _shape(tensor), _stride(tensor), tensor.offset if tensor.offset >= 0 else None,
                           tensor.nbytes, None if tensor.storage == _NO_STORAGE else tensor.storage,
-                          text(lib.ptm_layout_name(tensor.layout)), bool(tensor.requires_grad), bool(tensor.is_parameter))
+                          word(lib.ptm_layout_name(tensor.layout)), bool(tensor.requires_grad), bool(tensor.is_parameter))
 
     @property
     def format(self) -> str:
         """"pytorch-zip", "pytorch-legacy", "pytorch-tar", "torchscript", "safetensors", "onnx", "gguf", "npy", "npz", "pickle", .."""
-        return text(lib.ptm_weights_format(self._open()))
+        return word(lib.ptm_weights_format(self._open()))
 
     @property
     def producer(self) -> str:
-        return text(lib.ptm_weights_producer(self._open()))
+        return word(lib.ptm_weights_producer(self._open()))
 
     @property
     def parameters(self) -> int:
         """Elements of all tensors, each view of the same elements counted once."""
-        return lib.ptm_weights_parameters(self._open())
+        return int(lib.ptm_weights_parameters(self._open()))
 
     @property
     def nbytes(self) -> int:
-        return lib.ptm_weights_bytes(self._open())
+        return int(lib.ptm_weights_bytes(self._open()))
 
     @property
-    def metadata(self) -> dict:
+    def metadata(self) -> Dict[str, str]:
         pointer = self._open()
         metas = (lib.ptm_weights_meta(pointer, i) for i in range(lib.ptm_weights_meta_count(pointer)))
-        return {text(meta.key): text(meta.value) for meta in metas}
+        return {word(meta.key): word(meta.value) for meta in metas}
 
     def root(self) -> Any:
         """The object as it was saved, tensors in their places; None for formats that are only a table. Classes and functions that are
@@ -257,14 +257,15 @@ class _Values:
     KEY_PARTS_FEW, KEY_PARTS = 64, 1000000
 
     def __init__(self, checkpoint: Checkpoint):
-        self.checkpoint, self.made, self.depth = checkpoint, {}, 0
-        self.parts_of: dict = {}
+        self.checkpoint, self.depth = checkpoint, 0
+        self.made: Dict[int, Any] = {}
+        self.parts_of: Dict[int, int] = {}
         self.key_parts = 0
         self.kinds = {
             lib.PTM_VALUE_NONE: lambda v: None,
             lib.PTM_VALUE_BOOL: lambda v: bool(v.i),
             lib.PTM_VALUE_INT: lambda v: v.i,
-            lib.PTM_VALUE_BIGINT: lambda v: int(text(v.text), 0),
+            lib.PTM_VALUE_BIGINT: lambda v: int(word(v.text), 0),
             lib.PTM_VALUE_FLOAT: lambda v: v.f,
             lib.PTM_VALUE_COMPLEX: lambda v: complex(v.f, v.f2),
             lib.PTM_VALUE_STR: lambda v: ffi.buffer(v.text, v.len)[:].decode("utf-8", "surrogatepass"),
@@ -274,7 +275,7 @@ class _Values:
             lib.PTM_VALUE_SET: lambda v: (frozenset if v.flag else set)([self.key(v.items[i]) for i in range(v.n_items)]),
             lib.PTM_VALUE_DICT: self.dict,
             lib.PTM_VALUE_TENSOR: lambda v: checkpoint._make(v.tensor),
-            lib.PTM_VALUE_GLOBAL: lambda v: checkpoint._maker.named(text(v.class_name)) or Opaque(text(v.class_name), kind="global"),
+            lib.PTM_VALUE_GLOBAL: lambda v: checkpoint._maker.named(word(v.class_name)) or Opaque(word(v.class_name), kind="global"),
             lib.PTM_VALUE_OBJECT: self.object,
         }
 
@@ -296,7 +297,7 @@ class _Values:
         self.made[int(ffi.cast("uintptr_t", node))] = value
         return value
 
-    def items(self, node: Any) -> list:
+    def items(self, node: Any) -> List[Any]:
         return [self.value(node.items[i]) for i in range(node.n_items)]
 
     def parts(self, node: Any) -> int:
@@ -322,8 +323,8 @@ class _Values:
         except TypeError:
             return repr(value)
 
-    def list(self, node: Any) -> list:
-        made = self.keep(node, [])
+    def list(self, node: Any) -> List[Any]:
+        made: List[Any] = self.keep(node, [])
         made.extend(self.items(node))
         return made
 
@@ -331,20 +332,20 @@ class _Values:
         made = tuple(self.items(node))
         return self.checkpoint._maker.size(made) if text(node.class_name) == "torch.Size" else made
 
-    def dict(self, node: Any) -> dict:
-        classes = {"collections.OrderedDict": collections.OrderedDict, "collections.Counter": collections.Counter,
-                   "collections.defaultdict": collections.defaultdict}
-        made = self.keep(node, classes.get(text(node.class_name), dict)())
+    def dict(self, node: Any) -> Dict[Any, Any]:
+        classes: Dict[Optional[str], Any] = {"collections.OrderedDict": collections.OrderedDict, "collections.Counter": collections.Counter,
+                                             "collections.defaultdict": collections.defaultdict}
+        made: Dict[Any, Any] = self.keep(node, classes.get(text(node.class_name), dict)())
         for i in range(0, node.n_items - 1, 2):
             made[self.key(node.items[i])] = self.value(node.items[i + 1])
         if type(made) is collections.OrderedDict and node.state != ffi.NULL:
             state = self.value(node.state)
             if isinstance(state, dict) and "_metadata" in state:
-                made._metadata = state["_metadata"]  # of nn.Module.state_dict(): versions of its modules
+                made._metadata = state["_metadata"]  # type: ignore[attr-defined]  # of nn.Module.state_dict(): versions of its modules
         return made
 
     def object(self, node: Any) -> Any:
-        name = text(node.class_name) or ""
+        name = word(node.class_name)
         made = self.keep(node, Opaque(name))
         made.args = tuple(self.items(node))
         if node.state != ffi.NULL:
@@ -353,7 +354,7 @@ class _Values:
         return made if known is None else known
 
 
-def open(path: Union[str, os.PathLike], *, framework: Optional[str] = None, map_location: MapLocation = None,
+def open(path: Union[str, os.PathLike[str]], *, framework: Optional[str] = None, map_location: MapLocation = None,
          siblings: bool = True) -> Checkpoint:
     """Opens a checkpoint as a mapping from dotted names to tensors, which are made when they are asked for.
 
@@ -363,7 +364,7 @@ def open(path: Union[str, os.PathLike], *, framework: Optional[str] = None, map_
     return Checkpoint(path, framework=framework, map_location=map_location, siblings=siblings)
 
 
-def load(path: Union[str, os.PathLike], map_location: MapLocation = None, *, framework: Optional[str] = None, lazy: bool = False,
+def load(path: Union[str, os.PathLike[str]], map_location: MapLocation = None, *, framework: Optional[str] = None, lazy: bool = False,
          flat: bool = False) -> Any:
     """What torch.load(path, map_location) gives, as far as it is data; for other formats a dict from names to tensors.
 
@@ -386,13 +387,13 @@ def load(path: Union[str, os.PathLike], map_location: MapLocation = None, *, fra
 
 # --- converting ---
 
-def convert(source: Union[str, os.PathLike], target: Union[str, os.PathLike], *, shard_size: int = 0, split: bool = False,
-            skip: bool = False, force: bool = False) -> dict:
+def convert(source: Union[str, os.PathLike[str]], target: Union[str, os.PathLike[str]], *, shard_size: int = 0, split: bool = False,
+            skip: bool = False, force: bool = False) -> Dict[str, Any]:
     """Writes any checkpoint as safetensors, values bit for bit. Tensors that are the same are written once and named in the metadata
     (split: each is written). What safetensors cannot hold raises UnsupportedError naming the tensor; skip leaves it out. shard_size > 0
     writes several files of at most so many bytes and an index. Gives {"tensors", "aliases", "bytes", "files", "skipped": {name: why}}."""
     handle = _Handle(os.fspath(source) if not isinstance(source, str) else source, False, True)
-    left_out: dict = {}
+    left_out: Dict[str, str] = {}
     keep = ffi.new_handle(left_out.__setitem__)
     opts = ffi.new("struct ptm_convert_opts *")
     opts.size = ffi.sizeof("struct ptm_convert_opts")
@@ -439,7 +440,7 @@ class Report:
         return self.verdict == "clean"
 
 
-def scan(path: Union[str, os.PathLike], *, allow: Sequence[str] = (), max_unpacked: int = 0) -> Report:
+def scan(path: Union[str, os.PathLike[str]], *, allow: Sequence[str] = (), max_unpacked: int = 0) -> Report:
     """What a file of any kind would do to whoever unpickles it, found by its content, whatever its name. allow: further globals to take
     for clean ("mymodel.Net", "mymodel.*"). A file that cannot be opened or read is "unreadable", not an exception."""
     names = [ffi.new("char[]", name.encode()) for name in allow]
@@ -450,10 +451,10 @@ def scan(path: Union[str, os.PathLike], *, allow: Sequence[str] = (), max_unpack
     try:
         check(lib.ptm_scan(context(), os.fsencode(path), opts, report, err), err)
         return Report(
-            text(lib.ptm_verdict_name(report.verdict)), text(report.format), report.bytes,
-            [Finding(text(lib.ptm_verdict_name(f.severity)), text(f.rule), text(f.message), text(getattr(f, "global")),
+            word(lib.ptm_verdict_name(report.verdict)), word(report.format), report.bytes,
+            [Finding(word(lib.ptm_verdict_name(f.severity)), word(f.rule), word(f.message), text(getattr(f, "global")),
                      f.offset if f.offset >= 0 else None, text(f.member)) for f in (report.findings[i] for i in range(report.n_findings))],
-            [ScanGlobal(text(g.name), text(lib.ptm_verdict_name(g.verdict)), g.offset, text(g.member))
+            [ScanGlobal(word(g.name), word(lib.ptm_verdict_name(g.verdict)), g.offset, text(g.member))
              for g in (report.globals[i] for i in range(report.n_globals))])
     finally:
         lib.ptm_scan_clear(report)
