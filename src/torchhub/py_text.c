@@ -208,11 +208,10 @@ static bool space_matters(char before, char after)
            after != ']' && after != '}' && after != ',';
 }
 
-/* "(a,\n)" is "(a)". */
+/* "[a,\n]" is "[a]"; "(a,\n)" stays, which may be a tuple of one. */
 static size_t drop_comma(const char *to, size_t n, char next)
 {
-    return n > 1 && (next == ')' || next == ']') && to[n - 1] == ',' && to[n - 2] != '(' ? n - 1
-                                                                                         : n;
+    return n > 1 && next == ']' && to[n - 1] == ',' ? n - 1 : n;
 }
 
 char *ptmi_py_folded(struct ptmi_arena *arena, struct ptmi_py_span span)

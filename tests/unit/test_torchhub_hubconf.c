@@ -102,6 +102,9 @@ static void test_hubconf__signatures_stand_on_one_line(void **state)
     expect_one("def f(\n    a,  # one\n    b: int = 1,\n    c=' # no  comment',\n    *,\n    "
                "d=(1,\n       2),\n): pass\n",
                "f function sure (a, b: int = 1, c=' # no  comment', *, d=(1, 2))\n");
+    expect_one("def f(a=[1,\n  2,\n], b=(1,\n)): pass\n", "f function sure (a=[1, 2], b=(1,))\n");
+    expect_one("class _C:\n  def run(self, a, b=1): pass\nrun = _C().run\n",
+               "run callable sure (a, b=1)\n");
 }
 
 /* --- branches --- */

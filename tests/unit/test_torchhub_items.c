@@ -167,6 +167,9 @@ static void test_torchhub_items__prune_by_age(void **state)
     fill(t);
     age_all(t, 3);
     cached_by_us(t, "o/n:new", ptmi_clock_now(now));
+    assert_int_equal(ptm_torchhub_cache_prune(t->hub, 4, false, NULL, NULL, &t->err), PTM_OK);
+    assert_true(ptmi_fs_exists(in(t, "o_n_dev")));
+    assert_true(ptmi_fs_exists(in(t, "checkpoints/x-2d711642.pth")));
     assert_int_equal(ptm_torchhub_cache_prune(t->hub, 2, false, tell, &told, &t->err), PTM_OK);
     assert_non_null(strstr(told.text, "repo o_n_dev"));
     assert_false(ptmi_fs_exists(in(t, "o_n_dev")));
