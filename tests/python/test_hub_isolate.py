@@ -114,6 +114,11 @@ def test_stdlib__is_never_the_repositorys(hub, tmp_path):  # noqa: F811
     assert load(hub, folder).x == "1"
 
 
+def test_folders__that_are_no_packages_hide_no_installed_library(hub, tmp_path):  # noqa: F811
+    folder = write_tree(tmp_path / "r", {"pytest/notes.txt": "", "pytest/own.py": "", "hubconf.py": "import pytest\n\n\ndef net():\n    return pytest\n"})
+    assert load(hub, folder, isolate=True) is pytest
+
+
 def test_namespace_packages__are_the_repositorys(hub, tmp_path):  # noqa: F811
     for name in "ab":
         write_tree(tmp_path / name, {"lib/sub/mod.py": f"W = '{name}'\n", "hubconf.py": "import lib.sub.mod\n\n\ndef net():\n    return lib.sub.mod.W\n"})
