@@ -10,7 +10,8 @@
 const struct ptmi_topic ptmi_exit_topics[] = {
     {"0", "All done."},
     {"1", "Usage or configuration: an unknown option, a wrong value, a missing catalogue."},
-    {"2", "Finished, but some items failed; each is in `ptm failures`. torch check: there are "
+    {"2", "Finished, but some items failed (those of a harvest are in `ptm failures`). torch "
+          "check: there are "
           "errors. torch cache verify: something is wrong."},
     {"3", "Could not go on: disk full, no network, catalogue damaged."},
     {"10, 11, 12", "weights scan alone: the worst of its files is suspicious, unreadable or "
