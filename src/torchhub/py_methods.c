@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../base/str.h"
-#include "py_interp.h"
+#include "py_eval.h"
 
 /* range() of known numbers, characters of a text that are gone through. */
 #define RANGE_MAX 10000
@@ -183,25 +183,30 @@ static struct ptmi_py_value *values_of(ptmi_py *py, const struct ptmi_py_value *
     return copy_list(py, dict); /* items of a dict are its values */
 }
 
+/* [(key, value), ..] */
+static void update_by_pairs(ptmi_py *py, struct ptmi_py_value *dict,
+                            const struct ptmi_py_value *pairs)
+{
+    dict->open |= pairs->open;
+    for (size_t i = 0; i < pairs->n; i++) {
+        const struct ptmi_py_value *one = pairs->items[i];
+        if (one->type == PYV_LIST && one->n == 2)
+            ptmi_py_dict_set(py, dict, one->items[0], one->items[1]);
+        else
+            dict->open = true;
+    }
+}
+
 static void update_dict(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_args *args)
 {
     for (size_t i = 0; i < args->n; i++) {
-        const struct ptmi_py_value *from = args->items[i];
-        if (args->names[i]) {
-            ptmi_py_dict_set(py, dict, ptmi_py_str(py, args->names[i], strlen(args->names[i])),
-                             args->items[i]);
-        } else if (from->type == PYV_DICT) {
-            dict->open |= from->open;
-            for (size_t j = 0; j < from->n; j++)
-                ptmi_py_dict_set(py, dict, from->keys[j], from->items[j]);
-        } else if (from->type == PYV_LIST) {
-            dict->open |= from->open;
-            for (size_t j = 0; j < from->n; j++)
-                if (from->items[j]->type == PYV_LIST && from->items[j]->n == 2)
-                    ptmi_py_dict_set(py, dict, from->items[j]->items[0], from->items[j]->items[1]);
-        } else {
-            dict->open = true;
-        }
+        const char *name = args->names[i];
+        if (name)
+            ptmi_py_dict_set(py, dict, ptmi_py_str(py, name, strlen(name)), args->items[i]);
+        else if (args->items[i]->type == PYV_LIST)
+            update_by_pairs(py, dict, args->items[i]);
+        else
+            ptmi_py_dict_add(py, dict, args->items[i]);
     }
     dict->open |= args->open;
 }
@@ -537,6 +542,17 @@ static struct ptmi_py_value *sorted_list(ptmi_py *py, const struct ptmi_py_args 
     return list;
 }
 
+static struct ptmi_py_value *reversed_list(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *list = make_list(py, args);
+    for (uint32_t i = 0; list->type == PYV_LIST && i < list->n / 2; i++) {
+        struct ptmi_py_value *one = list->items[i];
+        list->items[i] = list->items[list->n - 1 - i];
+        list->items[list->n - 1 - i] = one;
+    }
+    return list;
+}
+
 static struct ptmi_py_value *text(ptmi_py *py, const struct ptmi_py_args *args)
 {
     struct ptmi_py_value *format = ptmi_py_str(py, "{}", 2);
@@ -624,7 +640,7 @@ static const struct {
     {"set", make_list},
     {"frozenset", make_list},
     {"sorted", sorted_list},
-    {"reversed", make_list},
+    {"reversed", reversed_list},
     {"str", text},
     {"getattr", get_attribute},
     {"setattr", set_attribute},
@@ -653,5 +669,5 @@ struct ptmi_py_value *ptmi_py_call_builtin(ptmi_py *py, const char *name,
             struct ptmi_py_value *value = CALLS[i].call(py, args);
             return value ? value : &py->unknown;
         }
-    return &py->data; /* len, isinstance, open, ..: nothing one can call */
+    return &py->data; /* int, isinstance, open, ..: nothing one can call */
 }

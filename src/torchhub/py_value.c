@@ -312,7 +312,7 @@ struct ptmi_py_bind *ptmi_py_env_find(ptmi_py *py, const struct ptmi_py_env *env
     return NULL;
 }
 
-/* An index with twice the room that the names have. */
+/* An index that stays three quarters empty. */
 static bool make_index(ptmi_py *py, struct ptmi_py_env *env)
 {
     env->slots = 8;

@@ -197,6 +197,12 @@ static void test_hubconf__tables_lose_and_gain_things(void **state)
                "- dynamic for _k in l: globals()[_k] = _f\n");
     expect_one(T "l[0] = 'c'\nfor _k in l: globals()[_k] = _f\n",
                "- dynamic for _k in l: globals()[_k] = _f\n");
+    expect_one("def _f(): pass\nl = list(reversed(['a', 'b', 'c']))\nglobals()[l[0]] = _f\n"
+               "d = dict([('x', 'd')])\nglobals()[d['x']] = _f\n",
+               "c function sure ()\nd function sure ()\n");
+    expect_one("def _f(): pass\ndef _g(): pass\nd = dict([x, ('a', _f)])\n"
+               "h = d.get('b', None)\nk = d.get('a', None)\n",
+               "h dynamic dynamic\nk function sure ()\n");
     expect_one(T "globals()[sorted(l)[0]] = _f\nl.sort(reverse=True)\nglobals()[l[0]] = _f\n",
                "a function sure ()\nb function sure ()\n");
 #undef T
