@@ -95,6 +95,15 @@ static ptm_rc check_cap(struct fetch *f, int64_t size, struct ptm_err *err)
 
 /* ---- the head of an answer ---- */
 
+/* A part of another version than what is here, from a server that does not heed If-Range. */
+static bool other_version(const struct fetch *f, const char *headers)
+{
+    char etag[256];
+    const char *ours = f->part.validator;
+    return f->part.offset > 0 && ours && ours[0] == '"' &&
+           ptmi_header_copy(headers, "etag", etag, sizeof etag) && strcmp(etag, ours) != 0;
+}
+
 static ptm_rc head_of_part(struct fetch *f, const char *headers, struct ptm_err *err)
 {
     char value[128];
@@ -105,6 +114,11 @@ static ptm_rc head_of_part(struct fetch *f, const char *headers, struct ptm_err 
         f->bad_range = true;
         return ptm_err_set(err, PTM_EHTTP,
                            "%s: the server answered another range than the one asked for",
+                           f->url_shown);
+    }
+    if (!f->part.proven && other_version(f, headers)) {
+        f->bad_range = true;
+        return ptm_err_set(err, PTM_EHTTP, "%s: the server's file has changed meanwhile",
                            f->url_shown);
     }
     if (range.total >= 0 && f->d->expected_size >= 0 && range.total != f->d->expected_size)

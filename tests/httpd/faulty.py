@@ -13,6 +13,7 @@ the query may be combined where it makes sense. `key=NAME` names a counter (defa
         seed=S etag=E   other content, another ETag (etag=none: no ETag; etag=weak: a weak one; lm=none: no Last-Modified)
         norange=1       ranges are ignored: 200
         wrongrange=1    206 with a Content-Range of other bytes
+        anyversion=1    does not heed If-Range
         cut=B times=K   the first K answers end after B bytes (connection closed)
         drip=MS piece=B B bytes at a time, MS milliseconds between
         stall=B         nothing more after B bytes (until the client goes)
@@ -272,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def fresh(self, etag):
         condition = self.headers.get("If-Range")
-        return condition is None or condition in (etag, LAST_MODIFIED)
+        return bool(self.number("anyversion")) or condition is None or condition in (etag, LAST_MODIFIED)
 
     def expired(self):
         key = "expire " + self.where + " " + self.param("sig", "")

@@ -285,6 +285,20 @@ static void test_net_download__a_changed_file_starts_over(void **state)
     end(&f);
 }
 
+/* If-Range is not heeded: what came would be the head of one file and the tail of another. */
+static void test_net_download__a_part_of_a_changed_file_is_not_appended(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "/bytes/700001?anyversion=1");
+    f.d.expected_sha256 = NULL;
+    put_part(&f, "old version", 11);
+    assert_int_equal(ptmi_fs_write_whole(f.meta, "\"old-tag\"", 9, NULL, NULL), PTM_OK);
+    expect_whole(&f);
+    assert_int_equal(f.fetched, SIZE);
+    end(&f);
+}
+
 static void test_net_download__a_server_without_ranges_starts_over(void **state)
 {
     (void)state;
@@ -723,6 +737,7 @@ int main(void)
         cmocka_unit_test(test_net_download__a_date_serves_where_there_is_no_strong_tag),
         cmocka_unit_test(test_net_download__no_validator_no_resume),
         cmocka_unit_test(test_net_download__a_changed_file_starts_over),
+        cmocka_unit_test(test_net_download__a_part_of_a_changed_file_is_not_appended),
         cmocka_unit_test(test_net_download__a_server_without_ranges_starts_over),
         cmocka_unit_test(test_net_download__a_wrong_range_is_not_appended),
         cmocka_unit_test(test_net_download__complete_but_unproven_asks_and_gets_416),
