@@ -461,6 +461,22 @@ def test_a_pickle_that_runs_code_is_not_run_by_us(runner):
     assert not marker.exists() and "tensors that forge returned" in said
 
 
+def test_tensors_in_a_format_that_is_not_the_drivers_are_refused(runner):
+    runner.write('''
+import json, os, struct
+
+def forge():
+    header = json.dumps({"w": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
+    data = struct.pack("<Q", len(header)) + header + b"x"
+    with open("/ptm/state", "wb") as file:
+        file.write(data)
+    with open("/ptm/description", "w") as file:
+        json.dump({"result": {"kind": "module", "offset": 0, "bytes": len(data)}}, file)
+    os._exit(0)
+''')
+    assert "not as torch.save writes" in runner.fails("forge")
+
+
 @pytest.mark.parametrize("text", [
     '{"result": {"offset": 5, "bytes": 99999999999}}', '{"result": {"offset": -5, "bytes": 5}}', '{"result": {"offset": 9223372036854775807, "bytes": 1}}',
     '{"result": {"offset": 0, "bytes": 9223372036854775807}}', '[]', '{', '{"result": {"items": [{"name": "a", "offset": 0, "bytes": 9}, '
