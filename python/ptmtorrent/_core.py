@@ -175,5 +175,8 @@ def ptm_py_ask(arg: Any, question: Any, out_yes: Any, err: Any) -> int:
 @_called_by_c
 def ptm_py_log(arg: Any, level: int, module: Any, line: Any) -> None:
     import logging  # when there is something to say
+    said = word(line)
+    if "is ambiguous. Perhaps it is both a tag and a branch" in said:  # hub.py says it by warnings.warn, as torch does
+        return
     names = {lib.PTM_LOG_ERROR: logging.ERROR, lib.PTM_LOG_WARN: logging.WARNING, lib.PTM_LOG_INFO: logging.INFO}
-    logging.getLogger(f"ptmtorrent.{text(module)}").log(names.get(level, logging.DEBUG), "%s", text(line))
+    logging.getLogger(f"ptmtorrent.{text(module)}").log(names.get(level, logging.DEBUG), "%s", said)

@@ -59,6 +59,10 @@ class PermissionRefused(FileError, PermissionError):
     """The permissions of a file or folder forbid it."""
 
 
+class MissingUrlError(UrlError, FileNotFoundError):
+    """A file URL of what is not there: in urllib a URLError, not a FileNotFoundError."""
+
+
 class UntrustedError(Error, EOFError):
     """Nobody could be asked whether a repository is to be trusted. torch.hub dies of the EOFError of input() here."""
 
@@ -83,7 +87,8 @@ def exception(rc: int, err: Any, url: str = "") -> BaseException:
     told = (message, word(lib.ptm_rc_name(rc)), bool(err.retryable), status)
     if status >= 300 and not own_words:
         return StatusError(*told, url)
-    made = _KINDS.get(rc, Error)(*told)
+    kind = MissingUrlError if rc == lib.PTM_ENOENT and url.startswith("file:") else _KINDS.get(rc, Error)
+    made = kind(*told)
     if isinstance(made, FileError):
         made.errno = err.sys_errno or None
     return made

@@ -22,6 +22,7 @@ What needs no Python, as listing without running anything, is in the command `pt
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import re
@@ -130,6 +131,14 @@ def _old_name(old: str, new: str) -> Callable[[_Function], _Function]:
     return decorate
 
 
+def _callers_level() -> int:
+    """The stacklevel of the line that called this module, for a warning of the function that asks."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals is globals():
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 # --- folders ---
 
 def _get_torch_home() -> str:
@@ -163,6 +172,15 @@ def _tell_torch() -> None:
 
 
 # --- repositories ---
+
+def _remove_if_exists(path: Union[str, os.PathLike[str]]) -> None:
+    """Removes a file, or a folder with all that is in it."""
+    import shutil
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.remove(path)
+
 
 def _git_archive_link(repo_owner: str, repo_name: str, ref: str) -> str:
     # https://docs.github.com/en/repositories/working-with-files/using-files/downloading-source-code-archives
@@ -222,7 +240,7 @@ def _download_repo(hub_dir: str, owner: str, name: str, ref: str, force_reload: 
     copy = _hub_core.fetch(hub_dir, f"{owner}/{name}:{ref}", force_reload, skip_validation)
     if copy.tag_too:
         warnings.warn(f"The ref {ref} is ambiguous. Perhaps it is both a tag and a branch in the repo? The branch is taken here; "
-                      f"to say which is meant, write refs/heads/{ref} or refs/tags/{ref}.", stacklevel=4)
+                      f"to say which is meant, write refs/heads/{ref} or refs/tags/{ref}.", stacklevel=_callers_level())
     return copy.dir
 
 
@@ -297,7 +315,7 @@ def _check_repo_is_trusted(repo_owner: str, repo_name: str, owner_name_branch: s
             warnings.warn("You are about to download and run code from an untrusted repository. torch 2.11 no longer allows that. To add it "
                           f"to your trusted list, use {calling_fn}(..., trust_repo=False), which asks you, or {calling_fn}(..., "
                           f"trust_repo=True), which takes the answer to be yes; {calling_fn}(..., trust_repo='check') asks only where the "
-                          "repository is not trusted yet.", stacklevel=4)
+                          "repository is not trusted yet.", stacklevel=_callers_level())
         return
     if trust_repo is False or (trust_repo == "check" and not is_trusted):
         response = _ask(f"The repository {owner_name} does not belong to the list of trusted repositories and as such cannot be downloaded. "
@@ -318,7 +336,8 @@ def _import_module(name: str, path: str) -> ModuleType:
     """Runs a file as a module that is not in sys.modules."""
     import importlib.util
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise AssertionError(f"failed to load spec from {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -424,7 +443,7 @@ def _progress_bar(progress: bool) -> Optional[Callable[[Optional[int]], Any]]:
 
 
 def _download_otherwise(url: str, dst: str, hash_prefix: Optional[str]) -> None:
-    """ftp and data URLs, which torch.hub takes: through urllib."""
+    """ftp and data URLs, which torch.hub takes: through urllib, which also has torch.hub's exceptions for what is no URL."""
     import hashlib
     import urllib.request
     part = f"{dst}.ptm-part"
@@ -442,9 +461,21 @@ def _download_otherwise(url: str, dst: str, hash_prefix: Optional[str]) -> None:
             os.remove(part)
 
 
+def _is_there(path: str, hash_prefix: Optional[str]) -> bool:
+    """Is the file there, with the hash that is asked for?"""
+    if not hash_prefix or not os.path.exists(path):
+        return os.path.exists(path)
+    import hashlib
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for data in iter(lambda: file.read(READ_DATA_CHUNK), b""):
+            digest.update(data)
+    return digest.hexdigest().startswith(hash_prefix)
+
+
 def _download(url: str, dst: str, hash_prefix: Optional[str], progress: bool, weights: bool) -> None:
-    if urlparse(url).scheme in ("ftp", "data"):
-        if not weights or not os.path.exists(dst):
+    if urlparse(url).scheme not in ("http", "https", "file"):
+        if not weights or not _is_there(dst, hash_prefix):
             _download_otherwise(url, dst, hash_prefix)
     else:
         _hub_core.download(url, dst, hash_prefix, weights, _progress_bar(progress))
@@ -537,6 +568,8 @@ def load_state_dict_from_url(url: str, model_dir: Union[None, str, os.PathLike[s
     os.makedirs(folder, exist_ok=True)
     filename = os.path.basename(urlparse(url).path) if file_name is None else file_name
     cached_file = os.path.join(folder, filename)
+    if os.path.isdir(cached_file):
+        raise IsADirectoryError(errno.EISDIR, f"{url}: names no file; pass file_name. Is a folder", cached_file)
     hash_prefix = _hash_prefix(filename, check_hash)
     if not os.path.exists(cached_file):
         print(f'Downloading: "{url}" to {cached_file}')

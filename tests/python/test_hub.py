@@ -69,7 +69,7 @@ def test_names__are_those_of_torch_hub(hub):  # noqa: F811
                  "_import_module", "_git_archive_link", "_read_url", "_get_torch_home", "_is_legacy_zip_format", "_legacy_zip_load", "HASH_REGEX",
                  "tqdm", "urlparse", "READ_DATA_CHUNK", "ENV_TORCH_HOME", "ENV_GITHUB_TOKEN", "ENV_XDG_CACHE_HOME", "_TRUSTED_REPO_OWNERS",
                  "_hub_dir", "MODULE_HUBCONF", "VAR_DEPENDENCY", "DEFAULT_CACHE_DIR", "_load_entry_from_hubconf", "_check_dependencies",
-                 "_check_module_exists", "_load_attr_from_module"]:
+                 "_check_module_exists", "_load_attr_from_module", "_remove_if_exists"]:
         assert hasattr(torch_hub, name) and hasattr(hub, name), name
     for name in ["ENV_TORCH_HOME", "ENV_GITHUB_TOKEN", "ENV_XDG_CACHE_HOME", "_TRUSTED_REPO_OWNERS", "MODULE_HUBCONF", "VAR_DEPENDENCY",
                  "DEFAULT_CACHE_DIR"]:
@@ -238,12 +238,14 @@ def test_read_url__gives_text_with_the_headers_of_a_request(online, acme):  # no
     assert '"main"' in online._read_url(urllib.request.Request(url, headers={"Accept": "application/vnd.github.v3+json"}))
 
 
-def test_load__of_a_name_that_is_branch_and_tag_warns_and_takes_the_branch(online, github):  # noqa: F811
+def test_load__of_a_name_that_is_branch_and_tag_warns_once_and_takes_the_branch(online, github, caplog):  # noqa: F811
     github.publish("acme/twice", {"hubconf.py": "def which():\n    return 'tag'\n"}, branch="main", tags=["both"])
     github.publish("acme/twice", {"hubconf.py": "def which():\n    return 'branch'\n"}, branch="both")
-    with pytest.warns(UserWarning, match="The ref both is ambiguous. Perhaps it is both a tag and a branch in the repo?"):
+    with pytest.warns(UserWarning, match="The ref both is ambiguous. Perhaps it is both a tag and a branch in the repo?") as seen:
         assert online.load("acme/twice:both", "which", trust_repo=True) == "branch"
+    assert [one.filename for one in seen] == [__file__]
     assert (pathlib.Path(online.get_dir()) / "acme_twice_both").is_dir()
+    assert not caplog.records  # what is logged and read by nobody, Python writes to standard error
 
 
 # --- messages ---
@@ -327,6 +329,20 @@ def test_load__without_hubconf_is_file_not_found(hub, tmp_path):  # noqa: F811
     for isolate in (False, True):
         with pytest.raises(FileNotFoundError):
             hub.load(str(tmp_path), "entry", source="local", isolate=isolate)
+
+
+def test_import_module__names_the_file_that_is_no_python(hub):  # noqa: F811
+    with pytest.raises(AssertionError, match="failed to load spec from /nonexistent/x.txt"):
+        hub._import_module("x", "/nonexistent/x.txt")
+
+
+def test_remove_if_exists__takes_files_and_folders(hub, tmp_path):  # noqa: F811
+    write_tree(tmp_path / "a", {"b/c": "", "d": ""})
+    (tmp_path / "link").symlink_to("a")
+    for name in ("link", "a/d", "a", "absent"):
+        hub._remove_if_exists(str(tmp_path / name))
+        assert (tmp_path / "a/b/c").exists() == (name in ("link", "a/d"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_load__takes_sys_path_back_when_hubconf_fails(hub, tmp_path):  # noqa: F811
@@ -491,7 +507,7 @@ def test_trust__without_standard_input_is_the_same_refusal(github, acme, tmp_pat
 def test_profile__2_10_warns_and_goes_on(online, acme, answers, call):  # noqa: F811
     with pytest.warns(UserWarning, match=UNTRUSTED) as seen:
         call(online, profile="2.10")
-    assert len(seen) == 1 and not answers.asked and trusted(online) == ""
+    assert len(seen) == 1 and seen[0].filename == __file__ and not answers.asked and trusted(online) == ""
     with pytest.warns(UserWarning, match=UNTRUSTED):
         call(online, trust_repo=None, profile="2.10")
 

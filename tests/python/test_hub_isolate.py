@@ -227,7 +227,7 @@ def test_checkpoint__that_names_the_repositorys_classes_gets_the_repositorys(hub
     plain = pickle.Unpickler
     for name, folder in zip("ab", repos):
         write_tree(tmp_path / name, {"save.py": "", "hubconf.py": "import torch\nfrom models import Net\n\n\ndef save(path):\n    torch.save(Net(), path)\n\n\n"
-                                     "def net(path):\n    return torch.load(path)\n"})
+                                     "def net(path):\n    return torch.load(path, weights_only=False)\n"})
     load(hub, repos[0], "save", path=tmp_path / "net.pth", isolate=False)  # as "models.net Net"
     a, b = (load(hub, folder, path=tmp_path / "net.pth") for folder in repos)
     assert (a.whose, b.whose) == ("a", "b") and type(b).__module__.startswith(PRIVATE)

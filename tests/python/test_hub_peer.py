@@ -193,7 +193,11 @@ ERRORS = [
     ("load", ("/nonexistent", "net"), {"source": "local"}),
     ("load_state_dict_from_url", ("https://files.example.org/errors/x-00000000.pth",), {"check_hash": True, "progress": False}),
     ("load_state_dict_from_url", ("https://files.example.org/errors/absent.pth",), {"progress": False}),
+    ("load_state_dict_from_url", ("https://files.example.org/errors/",), {"progress": False}),
+    ("load_state_dict_from_url", ("nonsense",), {"progress": False}),
     ("download_url_to_file", ("https://files.example.org/errors/x-00000000.pth", "/nonexistent/folder/x.pth"), {"progress": False}),
+    ("download_url_to_file", ("gopher://files.example.org/x.pth", "x.pth"), {"progress": False}),
+    ("download_url_to_file", ("file:///nonexistent/x.pth", "x.pth"), {"progress": False}),
 ]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Downloads and state dicts of ptmtorrent.hub: whole, checked, shown by a bar, and nothing in them run. What else it has is in test_hub.py."""
+import base64
 import gc
 import hashlib
 import io
@@ -58,6 +59,15 @@ def test_download__takes_file_and_data_urls(hub, tmp_path):  # noqa: F811
     with pytest.raises(RuntimeError, match="invalid hash value"):
         hub.download_url_to_file("data:text/plain,hello", tmp_path / "data2", "1234", False)
     assert not list(tmp_path.glob("data2*"))
+
+
+def test_state_dict__of_a_data_url_is_checked_when_it_is_there_already(hub, state, tmp_path):  # noqa: F811
+    data = saved(state)
+    url, name = "data:;base64," + base64.b64encode(data).decode(), f"net-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+    for there in (b"another file", data):
+        (tmp_path / name).write_bytes(there)
+        found = hub.load_state_dict_from_url(url if there != data else "data:,unread", str(tmp_path), check_hash=True, file_name=name)
+        assert equal(found, state)
 
 
 def test_download__errors_are_urllibs_too(online, github, tmp_path, monkeypatch):  # noqa: F811
