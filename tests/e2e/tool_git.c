@@ -303,8 +303,12 @@ static void open_rooms(struct tool *tool)
     net.hf_token = s->hf_token;
     net.offline = s->offline;
     net.retries = 2;
-    struct ptmi_git_opts git = {
-        .rewrites = &s->rewrites, .hf_token = s->hf_token, .offline = s->offline};
+    net.backoff_ms = 20; /* nobody is to be spared here */
+    struct ptmi_git_opts git = {.rewrites = &s->rewrites,
+                                .hf_token = s->hf_token,
+                                .offline = s->offline,
+                                .retries = net.retries,
+                                .backoff_ms = net.backoff_ms};
     must(ptm_ctx_new(NULL, &tool->ctx, &err), &err);
     watch_signals(tool->ctx);
     must(ptm_net_open(tool->ctx, &net, &tool->net, &err), &err);
