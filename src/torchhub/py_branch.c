@@ -254,12 +254,6 @@ static ptmi_py_flow turn_maybe(ptmi_py *py, TSNode node, bool has_target)
     return join(py, &ways);
 }
 
-static ptmi_py_flow loop_else(ptmi_py *py, TSNode node)
-{
-    TSNode otherwise = ptmi_py_field_of(&py->lang, node, PYF_ALTERNATIVE);
-    return ts_node_is_null(otherwise) ? PYX_NEXT : ptmi_py_exec_block(py, body_of(py, otherwise));
-}
-
 /* BREAK: one of the turns ended the loop. */
 static ptmi_py_flow for_turns(ptmi_py *py, TSNode node)
 {
@@ -275,6 +269,14 @@ static ptmi_py_flow for_turns(ptmi_py *py, TSNode node)
     return !items || items->open ? turn_maybe(py, node, true) : PYX_NEXT;
 }
 
+/* "while True", "while 1": no turn ends it but by break. */
+static bool on_purpose(ptmi_py *py, TSNode node)
+{
+    TSNode condition = ptmi_py_field_of(&py->lang, node, PYF_CONDITION);
+    ptmi_py_kind kind = ptmi_py_kind_of(&py->lang, condition);
+    return kind == PY_TRUE || kind == PY_INTEGER;
+}
+
 /* "while True" turns once at least, and its else never is. */
 static ptmi_py_flow while_turns(ptmi_py *py, TSNode node)
 {
@@ -285,21 +287,40 @@ static ptmi_py_flow while_turns(ptmi_py *py, TSNode node)
     if (flow == PYX_END || flow == PYX_BREAK) return flow;
     py->frame->left &= ~BIT(PYX_CONTINUE);
     if (py->changing) (void)turn_maybe(py, node, false);
-    return PYX_BREAK;
+    return on_purpose(py, node) ? PYX_BREAK : PYX_NEXT;
 }
 
 static ptmi_py_flow loop_statement(ptmi_py *py, TSNode node, bool is_for)
 {
     struct loop loop = begin_loop(py);
     ptmi_py_flow flow = is_for ? for_turns(py, node) : while_turns(py, node);
+    bool maybe = py->changing && (py->frame->left & BIT(PYX_BREAK));
     end_loop(py, &loop);
     if (flow == PYX_END) return flow;
-    return flow == PYX_BREAK ? PYX_NEXT : loop_else(py, node);
+    if (flow == PYX_BREAK) return PYX_NEXT;
+    TSNode otherwise = ptmi_py_field_of(&py->lang, node, PYF_ALTERNATIVE);
+    if (ts_node_is_null(otherwise)) return PYX_NEXT;
+    if (!maybe) return ptmi_py_exec_block(py, body_of(py, otherwise));
+    struct ways ways;
+    ways.n = ways.flows = 0;
+    go(py, &ways, body_of(py, otherwise), NOTHING);
+    go(py, &ways, NOTHING, NOTHING);
+    return join(py, &ways);
 }
 
 /* --- with, match --- */
 
-/* True for contextlib.suppress(..), after which it goes on where the block was left. */
+/* __exit__() of the repository that may return what is true. */
+static bool exit_may_suppress(ptmi_py *py, struct ptmi_py_value *class)
+{
+    struct ptmi_py_value *leave = ptmi_py_class_attr(py, class, "__exit__");
+    const struct ptmi_py_args unknown = {.open = true};
+    if (!leave || leave->type != PYV_FUNC) return false;
+    return ptmi_py_truth(ptmi_py_call(py, leave, &unknown)) != 0;
+}
+
+/* True for contextlib.suppress(..) and its like, after which it goes on where the block was left.
+ */
 static bool with_item(ptmi_py *py, TSNode item)
 {
     TSNode value = ptmi_py_field_of(&py->lang, item, PYF_VALUE), alias = value;
@@ -309,8 +330,10 @@ static bool with_item(ptmi_py *py, TSNode item)
     if (named)
         ptmi_py_assign(py, ptmi_py_field_of(&py->lang, alias, PYF_ALIAS), &py->unknown,
                        PYB_ASSIGNED);
-    return manager->type == PYV_INSTANCE && manager->owner->type == PYV_EXTERN &&
-           strcmp(manager->owner->str, "contextlib.suppress") == 0;
+    if (manager->type != PYV_INSTANCE) return false;
+    if (manager->owner->type == PYV_EXTERN)
+        return strcmp(manager->owner->str, "contextlib.suppress") == 0;
+    return manager->owner->type == PYV_CLASS && exit_may_suppress(py, manager->owner);
 }
 
 static ptmi_py_flow with_statement(ptmi_py *py, TSNode node)

@@ -168,15 +168,6 @@ static bool too_deep(const ptmi_py *py, const struct ptmi_py_value *func)
     return depth > CALLS_MAX || same >= SAME_MAX || py->depth + 8 >= PTM_LIMIT_PYTHON_DEPTH;
 }
 
-/* Recursion is common, and so is not worth a word where it can make no names. */
-static bool may_make_names(const struct ptmi_py_module *module)
-{
-    static const char *const WORDS[] = {"globals(", "vars(", "setattr(", "global "};
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
-        if (module->source.text && strstr(module->source.text, WORDS[i])) return true;
-    return false;
-}
-
 static struct ptmi_py_value *run_body(ptmi_py *py, TSNode node)
 {
     TSNode body = ptmi_py_field_of(&py->lang, node, PYF_BODY);
@@ -192,7 +183,8 @@ static struct ptmi_py_value *call_func(ptmi_py *py, struct ptmi_py_value *func,
 {
     if (!ptmi_py_module_load(py, func->module)) return &py->unknown;
     if (too_deep(py, func) || !ptmi_py_step(py)) {
-        if (may_make_names(func->module)) ptmi_py_note_dynamic(py, func->module, py->call);
+        /* Recursion is common, and not worth a word where it can make no names. */
+        if (ptmi_py_may_make_names(func->module)) ptmi_py_note_dynamic(py, func->module, py->call);
         return &py->unknown;
     }
     struct ptmi_py_env *outer = ptmi_py_outer_env(func);

@@ -181,14 +181,15 @@ static void set_member(ptmi_py *py, struct ptmi_py_env *env, const char *name,
 void ptmi_py_set_attribute(ptmi_py *py, struct ptmi_py_value *object, struct ptmi_py_value *name,
                            struct ptmi_py_value *value, TSNode at)
 {
-    if (object->type == PYV_MODULE && object->module == py->frame->module) {
+    if (object->type == PYV_MODULE && py->changing && ptmi_py_module_load(py, object->module)) {
         ptmi_py_set_global(py, object->module, name, value, at);
         return;
     }
     if (name->type != PYV_STR || !ptmi_py_may_change(py, object)) return;
     bool is_doc = strcmp(name->str, "__doc__") == 0;
     if (is_doc && (object->type == PYV_FUNC || object->type == PYV_CLASS)) {
-        object->doc = value->type == PYV_STR ? value->str : "";
+        /* Not known: the text it had says more than none. */
+        object->doc = value->type == PYV_STR ? value->str : value->type == PYV_NONE ? "" : NULL;
     } else if (object->type == PYV_INSTANCE && object->attrs) {
         set_member(py, object->attrs, name->str, value, at);
     } else if (object->type == PYV_CLASS && ptmi_py_class_env(py, object)) {
@@ -559,6 +560,7 @@ static ptmi_py_flow exec_one(ptmi_py *py, TSNode statement)
     }
     if (py->depth >= PTM_LIMIT_PYTHON_DEPTH) {
         py->exhausted = true;
+        if (!py->frame->func) ptmi_py_note_dynamic(py, py->frame->module, statement);
         return PYX_NEXT;
     }
     py->depth++;

@@ -25,6 +25,25 @@ static struct ptmi_py_value *module_value(ptmi_py *py, struct ptmi_py_module *mo
     return value;
 }
 
+/* Tables of the repository are filled by files that register what they define when they are
+ * imported: who writes such a table into its names needs them all. */
+static void go_through(ptmi_py *py, struct ptmi_py_module *module)
+{
+    if (py->eager && py->changing && module) (void)ptmi_py_module_load(py, module);
+}
+
+/* a, a.b, a.b.c */
+static void go_along(ptmi_py *py, const char *dotted)
+{
+    size_t len = 0;
+    while (py->eager && py->changing && ptmi_py_step(py)) {
+        len += strcspn(dotted + len, ".");
+        const struct ptmi_py_value *head = ptmi_py_str(py, dotted, len);
+        if (head->type == PYV_STR) go_through(py, ptmi_py_module_find(py, head->str));
+        if (!dotted[len++]) return;
+    }
+}
+
 /* "import a.b" binds a, "import a.b as c" binds b as c. */
 static void import_module(ptmi_py *py, TSNode node)
 {
@@ -33,6 +52,7 @@ static void import_module(ptmi_py *py, TSNode node)
     TSNode name = aliased ? ptmi_py_field_of(&py->lang, node, PYF_NAME) : node;
     const char *dotted = text_of(py, name);
     size_t first = strcspn(dotted, ".");
+    go_along(py, dotted);
     struct ptmi_py_module *module = ptmi_py_module_find(py, dotted);
     if (module && dotted[first] && !aliased) {
         struct ptmi_py_value *head = ptmi_py_str(py, dotted, first);
@@ -51,12 +71,14 @@ static bool from_where(ptmi_py *py, TSNode node, struct ptmi_py_module **out, co
 {
     *dotted = text_of(py, node);
     if (ptmi_py_kind_of(&py->lang, node) != PY_RELATIVE_IMPORT) {
+        go_along(py, *dotted);
         *out = ptmi_py_module_find(py, *dotted);
         return true;
     }
     size_t dots = strspn(*dotted, ".");
     *out = ptmi_py_module_relative(py, py->frame->module, (int)(dots < 64 ? dots : 64),
                                    *dotted + dots);
+    go_through(py, *out);
     return *out != NULL;
 }
 
@@ -70,10 +92,15 @@ static struct ptmi_py_value *name_from(ptmi_py *py, struct ptmi_py_module *modul
     /* "from . import x" in a package itself: x is no name of it yet, but a file. */
     struct ptmi_py_module *own =
         module == py->frame->module ? ptmi_py_module_sub(py, module, name) : NULL;
+    go_through(py, own);
     if (own) return module_value(py, own);
     struct ptmi_py_value *value = ptmi_py_value_new(py, PYV_LAZY);
     value->str = name;
     value->module = module;
+    if (py->eager && py->changing && module->state == PTMI_MODULE_READY) {
+        const struct ptmi_py_value *found = ptmi_py_force(py, value);
+        if (found->type == PYV_MODULE) go_through(py, found->module);
+    }
     return value;
 }
 
@@ -137,11 +164,12 @@ static void share_dynamics(ptmi_py *py, struct ptmi_py_module *from)
 
 static void import_star(ptmi_py *py, struct ptmi_py_module *from, TSNode statement)
 {
-    if (!from || from == py->frame->module || !ptmi_py_module_load(py, from) || !from->now) {
-        if (!from || from->state == PTMI_MODULE_BROKEN)
-            ptmi_py_note_dynamic(py, py->frame->module, statement);
+    if (from == py->frame->module) return;
+    if (!from || !ptmi_py_module_load(py, from)) {
+        ptmi_py_note_dynamic(py, py->frame->module, statement);
         return;
     }
+    if (!from->now) return; /* a mere folder */
     if (star_all(py, from, statement)) return;
     for (size_t i = 0; i < from->now->n && ptmi_py_step(py); i++)
         if (from->now->binds[i].name[0] != '_' && from->now->binds[i].value->type != PYV_GONE)

@@ -158,6 +158,7 @@ struct ptmi_py {
     uint32_t way, ways;
     size_t n_files, bytes;
     bool changing;  /* a module's own statements run: lists and dicts may change */
+    bool eager;     /* what a file imports is gone through at once: it may fill its tables */
     bool exhausted; /* a bound was met since this was cleared */
     ptm_rc rc;      /* first failure that ends it all */
     /* A call that fetches: what it would fetch, one of several, or unknown. NULL: not asked. */
@@ -306,6 +307,8 @@ PTM_MUST_USE ptm_rc ptmi_py_module_main(ptmi_py *py, const char *path, struct pt
                                         struct ptm_err *err);
 /* Goes through it, once. false: it cannot be read. */
 bool ptmi_py_module_load(ptmi_py *py, struct ptmi_py_module *module);
+/* True when its text could write into its own names: what other files do matters to it. */
+bool ptmi_py_may_make_names(const struct ptmi_py_module *module);
 /* A name of it, a module below it too; NULL: none. */
 struct ptmi_py_value *ptmi_py_module_get(ptmi_py *py, struct ptmi_py_module *module,
                                          const char *name);

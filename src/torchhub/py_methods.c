@@ -522,6 +522,21 @@ static struct ptmi_py_value *zipped(ptmi_py *py, const struct ptmi_py_args *args
     return list;
 }
 
+/* map(f, items): called at once, though Python waits until somebody asks. */
+static struct ptmi_py_value *mapped(ptmi_py *py, const struct ptmi_py_args *args)
+{
+    struct ptmi_py_value *items = args->n == 2 ? ptmi_py_items(py, args->items[1]) : NULL;
+    if (!items) return &py->data;
+    struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
+    list->open = items->open;
+    for (size_t i = 0; i < items->n && ptmi_py_step(py); i++) {
+        struct ptmi_py_value *one[] = {items->items[i]};
+        struct ptmi_py_args given = {.items = one, .names = (const char *[]){NULL}, .n = 1};
+        ptmi_py_list_add(py, list, ptmi_py_call(py, args->items[0], &given));
+    }
+    return list;
+}
+
 static struct ptmi_py_value *make_dict(ptmi_py *py, const struct ptmi_py_args *args)
 {
     struct ptmi_py_value *dict = ptmi_py_value_new(py, PYV_DICT);
@@ -634,6 +649,7 @@ static const struct {
     {"range", range},
     {"enumerate", enumerated},
     {"zip", zipped},
+    {"map", mapped},
     {"dict", make_dict},
     {"list", make_list},
     {"tuple", make_list},

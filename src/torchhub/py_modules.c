@@ -235,13 +235,22 @@ static void run(ptmi_py *py, struct ptmi_py_module *module)
     ptmi_py_exec_block(py, module->source.root);
 }
 
+bool ptmi_py_may_make_names(const struct ptmi_py_module *module)
+{
+    static const char *const WORDS[] = {"globals(", "vars(", "locals(", "setattr(", "global "};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (module->source.text && strstr(module->source.text, WORDS[i])) return true;
+    return false;
+}
+
 /* Whatever is being done now waits, and finds everything as it was. */
 static void run_apart(ptmi_py *py, struct ptmi_py_module *module)
 {
     struct ptmi_py_frame frame = {.up = py->frame, .module = module};
     struct ptmi_arena *arena = py->arena;
-    bool changing = py->changing;
+    bool changing = py->changing, eager = py->eager;
     uint32_t way = py->way;
+    py->eager = eager || ptmi_py_may_make_names(module);
     py->arena = &py->keep;
     py->changing = true;
     py->way = 0;
@@ -254,6 +263,7 @@ static void run_apart(ptmi_py *py, struct ptmi_py_module *module)
     py->frame = frame.up;
     py->way = way;
     py->changing = changing;
+    py->eager = eager;
     py->arena = arena;
 }
 
@@ -262,7 +272,11 @@ bool ptmi_py_module_load(ptmi_py *py, struct ptmi_py_module *module)
     if (module->state == PTMI_MODULE_BROKEN) return false;
     if (module->state != PTMI_MODULE_NEW) return true;
     bool is_file = ptmi_str_ends(module->path, ".py");
-    if (py->depth >= PTM_LIMIT_PYTHON_DEPTH || (is_file && !parse_module(py, module))) {
+    if (py->depth >= PTM_LIMIT_PYTHON_DEPTH) { /* from further up it may be reached yet */
+        py->exhausted = true;
+        return false;
+    }
+    if (is_file && !parse_module(py, module)) {
         module->state = PTMI_MODULE_BROKEN;
         return false;
     }

@@ -178,6 +178,54 @@ static void test_hubconf__suppressed_errors_leave_doubt(void **state)
         "f function dynamic ()\ng function sure ()\n");
 }
 
+static void test_hubconf__files_that_fill_a_table_are_gone_through(void **state)
+{
+    (void)state;
+    const struct repo_file files[] = {
+        {"hubconf.py", "from reg import T\nimport nets.a\nfrom nets import b as _b\n"
+                       "globals().update(T)\n"},
+        {"reg.py", "T = {}\ndef add(f):\n  T[f.__name__] = f\n  return f\n"},
+        {"nets/__init__.py", "from . import c\n"},
+        {"nets/a.py", "from reg import add\n@add\ndef net_a(x): pass\n"},
+        {"nets/b.py", "from reg import add\n@add\ndef net_b(): pass\n"},
+        {"nets/c.py", "from reg import add\n@add\ndef net_c(): pass\n"},
+        {0},
+    };
+    expect(files, "net_a function sure (x)\nnet_b function sure ()\nnet_c function sure ()\n");
+    const struct repo_file other[] = {
+        {"hubconf.py", "import m\nm.g = print\nm.f = 3\nfrom m import f, g\n"},
+        {"m.py", "def f(): pass\n"},
+        {0},
+    };
+    expect(other, "g alias sure\n");
+}
+
+static void test_hubconf__loops_go_on_behind_else(void **state)
+{
+    (void)state;
+    expect_one("n = 2\nwhile n:\n  n -= 1\nelse:\n  def g(): pass\n", "g function sure ()\n");
+    expect_one("while True:\n  break\nelse:\n  def g(): pass\n", "");
+    expect_one("for _n in 'ab':\n  if q: break\nelse:\n  def g(): pass\n",
+               "g function dynamic ()\n");
+}
+
+static void test_hubconf__own_managers_may_suppress(void **state)
+{
+    (void)state;
+    expect_one("class _S:\n  def __exit__(self, *a): return True\n"
+               "class _T:\n  def __exit__(self, *a): pass\n"
+               "with _S():\n  import x\n  def f(): pass\nwith _S(): raise ValueError\n"
+               "with _T():\n  def g(): pass\n",
+               "f function dynamic ()\ng function sure ()\n");
+}
+
+static void test_hubconf__map_calls(void **state)
+{
+    (void)state;
+    expect_one("def _f(): pass\ndef _r(n): globals()[n] = _f\nlist(map(_r, ['a', 'b']))\n",
+               "a function sure ()\nb function sure ()\n");
+}
+
 static void test_hubconf__tables_lose_and_gain_things(void **state)
 {
     (void)state;
@@ -351,7 +399,7 @@ static void test_hubconf__docstrings_are_cleaned(void **state)
     assert_null(ptm_hubconf_find(hubconf, "g")->doc);
     assert_string_equal(ptm_hubconf_find(hubconf, "_h")->doc, "h");
     assert_string_equal(ptm_hubconf_find(hubconf, "i")->doc, "In brackets. More.");
-    assert_null(ptm_hubconf_find(hubconf, "j")->doc);
+    assert_string_equal(ptm_hubconf_find(hubconf, "j")->doc, "Old.");
     assert_null(ptm_hubconf_find(hubconf, "nothing"));
     assert_int_equal(ptm_hubconf_find(hubconf, "g2")->line, 4);
     ptm_hubconf_close(hubconf);
@@ -433,6 +481,10 @@ int main(void)
         cmocka_unit_test(test_hubconf__loops_that_count_make_names_nobody_knows),
         cmocka_unit_test(test_hubconf__what_a_function_may_skip_is_not_sure),
         cmocka_unit_test(test_hubconf__suppressed_errors_leave_doubt),
+        cmocka_unit_test(test_hubconf__files_that_fill_a_table_are_gone_through),
+        cmocka_unit_test(test_hubconf__loops_go_on_behind_else),
+        cmocka_unit_test(test_hubconf__own_managers_may_suppress),
+        cmocka_unit_test(test_hubconf__map_calls),
         cmocka_unit_test(test_hubconf__tables_lose_and_gain_things),
         cmocka_unit_test(test_hubconf__names_that_go_are_gone),
         cmocka_unit_test(test_hubconf__names_of_other_scopes),

@@ -65,6 +65,29 @@ static void test_hubconf_odd__recursion_ends(void **state)
     assert_string_equal(looks, "f function sure ()\n");
 }
 
+/* m0 imports m1 imports m2 ..: what lies too deep on one path is found on a shorter one, and what
+ * is not found is told. */
+static void test_hubconf_odd__long_chains_of_imports(void **state)
+{
+    (void)state;
+    static char looks[LOOKS_MAX];
+    UNIT_TMP(tmp);
+    char name[32], text[128];
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "m%d.py", i);
+        snprintf(text, sizeof text, "from m%d import *\ndef f%d(): pass\n", i + 1, i);
+        unit_write(unit_path(tmp.path, name), text);
+    }
+    unit_write(unit_path(tmp.path, "hubconf.py"),
+               "import m0\nfrom m299 import f299\nfrom m0 import *\nglobals()['x'] = f0\n");
+    ptm_hubconf *hubconf = opened(tmp.path);
+    lay_out(hubconf, looks);
+    assert_non_null(strstr(looks, "f0 function sure"));
+    assert_non_null(strstr(looks, "f299 function sure"));
+    assert_non_null(strstr(looks, "- dynamic from m"));
+    ptm_hubconf_close(hubconf);
+}
+
 static void test_hubconf_odd__long_work_is_cut_and_told(void **state)
 {
     (void)state;
@@ -162,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hubconf_odd__depth_is_bounded),
         cmocka_unit_test(test_hubconf_odd__recursion_ends),
+        cmocka_unit_test(test_hubconf_odd__long_chains_of_imports),
         cmocka_unit_test(test_hubconf_odd__long_work_is_cut_and_told),
         cmocka_unit_test(test_hubconf_odd__numbers_that_do_not_fit),
         cmocka_unit_test(test_hubconf_odd__size_is_bounded),
