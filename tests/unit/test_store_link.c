@@ -238,27 +238,37 @@ static void test_store_link__other_device_gets_a_copy(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Links the object most times and once more; errno of the one that was refused, or 0. */
+static int exhaust_links(struct fixture *fix, long most)
+{
+    PTM_AUTO(ptmi_freep) char *object = NULL;
+    assert_int_equal(ptm_store_path(fix->store, fix->oid.hex, &object, NULL), PTM_OK);
+    assert_int_equal(mkdir(unit_path(fix->tmp.path, "many"), 0755), 0);
+    PTM_AUTO(ptmi_closep) int many = open(unit_path(fix->tmp.path, "many"), O_RDONLY | O_DIRECTORY);
+    for (long i = 0; i <= most; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%ld", i);
+        if (linkat(AT_FDCWD, object, many, name, 0) != 0) return errno;
+    }
+    return 0;
+}
+
 /* Exhausts the links of one inode for real, where the file system has the 65,000 of ext4. */
 static void test_store_link__ext4_limit_of_links_is_met(void **state)
 {
     (void)state;
     struct fixture fix = set_up();
-    errno = 0;
     long most = pathconf(fix.tmp.path, _PC_LINK_MAX);
     if (most < 1 || most > 70000) {
         tear_down(&fix);
         UNIT_SKIP_TEST("the file system under /tmp has no small limit of links (ext4 has)");
     }
-    PTM_AUTO(ptmi_freep) char *object = NULL;
-    assert_int_equal(ptm_store_path(fix.store, fix.oid.hex, &object, NULL), PTM_OK);
-    assert_int_equal(mkdir(unit_path(fix.tmp.path, "many"), 0755), 0);
-    PTM_AUTO(ptmi_closep) int many = open(unit_path(fix.tmp.path, "many"), O_RDONLY | O_DIRECTORY);
-    for (long i = 0; i <= most; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%ld", i);
-        if (linkat(AT_FDCWD, object, many, name, 0) != 0) break;
+    int refused = exhaust_links(&fix, most);
+    if (refused == 0) { /* as on tmpfs: the C library guesses what it does not know */
+        tear_down(&fix);
+        UNIT_SKIP_TEST("the file system under /tmp takes more links than pathconf() says");
     }
-    assert_int_equal(errno, EMLINK);
+    assert_int_equal(refused, EMLINK);
     assert_int_equal(link_it(&fix, PTM_LINK_AUTO, false), PTM_LINKED_COPY);
     tear_down(&fix);
 }
