@@ -138,16 +138,30 @@ ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct ptm_err *err)
     return rc;
 }
 
-/* Services and cron jobs may have no HOME: then the home is that of the user, as in Python. */
-char *ptmi_expand_home(const char *path)
+/* Of the user with that name; "": of who runs us. Malloc'ed; NULL: nobody knows. */
+static char *home_of(const char *name)
 {
     char text[4096];
     struct passwd entry, *user = NULL;
-    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0')) return strdup(path);
-    const char *home = getenv("HOME");
-    if (!home && getpwuid_r(geteuid(), &entry, text, sizeof text, &user) == 0 && user)
-        home = user->pw_dir;
-    return home && *home ? ptmi_str_printf("%s%s", home, path + 1) : strdup(path);
+    const char *home = *name ? NULL : getenv("HOME");
+    if (home) return strdup(home);
+    /* Services and cron jobs may have no HOME. */
+    int rc = *name ? getpwnam_r(name, &entry, text, sizeof text, &user)
+                   : getpwuid_r(getuid(), &entry, text, sizeof text, &user);
+    return rc == 0 && user ? strdup(user->pw_dir) : NULL;
+}
+
+char *ptmi_expand_home(const char *path)
+{
+    if (path[0] != '~') return strdup(path);
+    const char *rest = path + strcspn(path, "/");
+    PTM_AUTO(ptmi_freep) char *name = strndup(path + 1, (size_t)(rest - path) - 1);
+    PTM_AUTO(ptmi_freep) char *home = name ? home_of(name) : NULL;
+    if (!name || !home) return name ? strdup(path) : NULL;
+    size_t len = strlen(home);
+    while (len > 0 && home[len - 1] == '/') len--;
+    if (len == 0 && !*rest) return strdup("/");
+    return ptmi_str_printf("%.*s%s", (int)len, home, rest);
 }
 
 /* Torch takes a variable that is set but empty as it is; so do we, for the folder to be the same.

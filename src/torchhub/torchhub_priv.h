@@ -35,8 +35,8 @@ PTM_MUST_USE ptm_rc ptmi_torchhub_git(ptm_torchhub *hub, ptmi_git **out, struct 
 PTM_MUST_USE ptm_rc ptmi_torchhub_own_dir(ptm_torchhub *hub, const char *what, char **out,
                                           struct ptm_err *err);
 
-/* As Python's os.path.expanduser() for "~" and "~/..": torch takes folders so. malloc'ed, NULL when
- * out of memory. */
+/* As Python's os.path.expanduser(), "~user/.." and an empty HOME included: torch takes folders so,
+ * and ours have to be the same. malloc'ed, NULL when out of memory. */
 char *ptmi_expand_home(const char *path);
 
 /* --- repo_spec.c: "owner/name[:ref]" --- */

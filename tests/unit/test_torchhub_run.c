@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "torchhub/run_job.h"
 #include "unit_tmp.h"
@@ -236,6 +238,35 @@ static void test_torchhub_run__a_sandbox_does_not_show_homes_or_the_system(void 
     assert_int_equal(setenv("HOME", before, 1), 0);
 }
 
+static void check_home(const char *path, const char *want)
+{
+    PTM_AUTO(ptmi_freep) char *got = ptmi_expand_home(path);
+    assert_string_equal(got, want);
+}
+
+/* What os.path.expanduser() gave for the same, HOME and all. */
+static void test_torchhub_run__home_is_pythons(void **state)
+{
+    (void)state;
+    PTM_AUTO(ptmi_freep) char *before = strdup(getenv("HOME") ? getenv("HOME") : "/root");
+    const struct passwd *root = getpwuid(0), *self = getpwuid(getuid());
+    assert_int_equal(setenv("HOME", "/h/me//", 1), 0);
+    check_home("~", "/h/me");
+    check_home("~/x", "/h/me/x");
+    check_home("x/~", "x/~");
+    check_home("~nobody of that name/x", "~nobody of that name/x");
+    PTM_AUTO(ptmi_freep) char *named = ptmi_str_printf("~%s/x", root->pw_name);
+    PTM_AUTO(ptmi_freep) char *roots = ptmi_str_printf("%s/x", root->pw_dir);
+    check_home(named, roots);
+    assert_int_equal(setenv("HOME", "", 1), 0);
+    check_home("~", "/");
+    check_home("~/x", "/x");
+    assert_int_equal(unsetenv("HOME"), 0);
+    PTM_AUTO(ptmi_freep) char *selfs = self ? ptmi_str_printf("%s/x", self->pw_dir) : NULL;
+    check_home("~/x", self ? selfs : "~/x");
+    assert_int_equal(setenv("HOME", before, 1), 0);
+}
+
 static void test_torchhub_run__a_path_is_shown_once(void **state)
 {
     (void)state;
@@ -261,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_torchhub_run__parts_lie_one_after_the_other),
         cmocka_unit_test(test_torchhub_run__names_of_parts_are_safe_and_differ),
         cmocka_unit_test(test_torchhub_run__a_sandbox_does_not_show_homes_or_the_system),
+        cmocka_unit_test(test_torchhub_run__home_is_pythons),
         cmocka_unit_test(test_torchhub_run__a_path_is_shown_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
