@@ -26,3 +26,15 @@ void ptmi_py_dict_add(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi
 
 /* Arithmetic, comparisons, and, or, not, "a if c else b". */
 struct ptmi_py_value *ptmi_py_eval_operator(ptmi_py *py, TSNode node, ptmi_py_kind kind);
+
+/* --- py_methods.c --- */
+
+/* What is counted or gone through of a range(), or of a text. */
+#define PTMI_PY_RANGE 10000
+struct ptmi_py_value *ptmi_py_pair(ptmi_py *py, struct ptmi_py_value *a, struct ptmi_py_value *b);
+/* of NULL: unknown, which makes an open list. */
+struct ptmi_py_value *ptmi_py_list_copy(ptmi_py *py, const struct ptmi_py_value *of);
+/* By what sort() and sorted() were called with. */
+void ptmi_py_list_sort(struct ptmi_py_value *list, const struct ptmi_py_args *args);
+/* By what dict() and update() were called with. */
+void ptmi_py_dict_update(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_args *args);

@@ -217,7 +217,7 @@ void ptmi_py_env_set(ptmi_py *py, struct ptmi_py_env *env, const struct ptmi_py_
 void ptmi_py_env_merge(ptmi_py *py, struct ptmi_py_env *env, struct ptmi_py_env *const *branches,
                        size_t n);
 
-/* --- py_eval.c, py_format.c, py_methods.c --- */
+/* --- py_eval.c, py_format.c, py_methods.c, py_builtins.c --- */
 
 /* Never NULL. */
 struct ptmi_py_value *ptmi_py_eval(ptmi_py *py, TSNode node);
