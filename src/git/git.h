@@ -67,9 +67,6 @@ PTM_MUST_USE ptm_rc ptmi_git_clone(ptmi_git *git, const struct ptmi_git_clone *w
  */
 PTM_MUST_USE ptm_rc ptmi_git_update(ptmi_git *git, const struct ptmi_git_clone *what,
                                     struct ptmi_git_state *out, struct ptm_err *err);
-/* Commit of ref (NULL: HEAD) at the server. */
-PTM_MUST_USE ptm_rc ptmi_git_ls_remote(ptmi_git *git, const char *url, const char *ref,
-                                       char out_sha[41], struct ptm_err *err);
 /* One line of what a server has. Borrowed for the call. */
 struct ptmi_git_ref {
     const char *name;   /* "HEAD", "refs/heads/main", "refs/tags/v1" */
@@ -85,6 +82,10 @@ typedef ptm_rc (*ptmi_git_ref_fn)(void *arg, const struct ptmi_git_ref *ref, str
  */
 PTM_MUST_USE ptm_rc ptmi_git_ls_refs(ptm_net *net, const char *url, ptmi_git_ref_fn fn, void *arg,
                                      struct ptm_err *err);
+/* Commit of a branch or tag at the server (ref NULL: HEAD). PTM_ENOENT: it has none of that name.
+ */
+PTM_MUST_USE ptm_rc ptmi_git_remote_commit(ptm_net *net, const char *url, const char *ref,
+                                           char out_sha[41], struct ptm_err *err);
 /*
  * The commit that begins with prefix (lower-case hex), if a branch or tag of url reaches it:
  * fetches commits only, into a repository at dir (absolute), which is gone afterwards. PTM_ENOENT:

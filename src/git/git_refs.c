@@ -408,3 +408,38 @@ ptm_rc ptmi_git_ls_refs(ptm_net *net, const char *url, ptmi_git_ref_fn fn, void 
     if (rc < 0 && err) *err = why;
     return rc;
 }
+
+/* --- one of them --- */
+
+struct wanted {
+    const char *ref; /* NULL: HEAD */
+    char branch[41], tag[41];
+};
+
+static ptm_rc keep_wanted(void *arg, const struct ptmi_git_ref *ref, struct ptm_err *err)
+{
+    struct wanted *wanted = arg;
+    static const char heads[] = "refs/heads/", tags[] = "refs/tags/";
+    (void)err;
+    if (!ref->id) return PTM_OK;
+    bool branch = wanted->ref ? ptmi_str_starts(ref->name, heads) &&
+                                    ptmi_str_eq(ref->name + strlen(heads), wanted->ref)
+                              : ptmi_str_eq(ref->name, "HEAD");
+    bool tag = wanted->ref && ptmi_str_starts(ref->name, tags) &&
+               ptmi_str_eq(ref->name + strlen(tags), wanted->ref);
+    if (branch) memcpy(wanted->branch, ref->id, sizeof wanted->branch);
+    if (tag) memcpy(wanted->tag, ref->id, sizeof wanted->tag);
+    return PTM_OK;
+}
+
+ptm_rc ptmi_git_remote_commit(ptm_net *net, const char *url, const char *ref, char out_sha[41],
+                              struct ptm_err *err)
+{
+    struct wanted wanted = {.ref = ref};
+    PTM_TRY(ptmi_git_ls_refs(net, url, keep_wanted, &wanted, err));
+    const char *found = wanted.branch[0] ? wanted.branch : wanted.tag;
+    if (!found[0])
+        return ptm_err_set(err, PTM_ENOENT, "%s: has no %s", url, ref ? ref : "commit yet");
+    memcpy(out_sha, found, 41);
+    return PTM_OK;
+}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * git_update.c - brings an existing clone to what upstream has, unless a person changed it: fetch
- * always, move the work tree only when it is clean and nothing but forward. Also: what a server has
- * without cloning it.
+ * always, move the work tree only when it is clean and nothing but forward.
  */
 #include "git_priv.h"
 
@@ -289,65 +288,4 @@ ptm_rc ptmi_git_update(ptmi_git *git, const struct ptmi_git_clone *what, struct 
     PTM_TRY(ptmi_git_check_ref(what->ref, err));
     PTM_TRY(ptmi_git_visit_open(git, what->dest, &visit, err));
     return ptmi_git_visit_settle(visit, update(git, visit, what, out, err));
-}
-
-/* --- without a clone --- */
-
-/* "<sha>\t<ref>\n" lines; the peeled value of a tag is the commit. */
-static void pick(const char *text, const char *name, char out[41])
-{
-    size_t len = strlen(name);
-    for (const char *line = text; line && *line;) {
-        const char *tab = strchr(line, '\t');
-        const char *end = strchr(line, '\n');
-        if (tab && tab - line == 40 && strncmp(tab + 1, name, len) == 0 &&
-            (tab[1 + len] == '\n' || tab[1 + len] == '\0')) {
-            memcpy(out, line, 40);
-            out[40] = '\0';
-            if (!ptmi_str_is_hex(out, 40)) out[0] = '\0';
-            return;
-        }
-        line = end ? end + 1 : NULL;
-    }
-}
-
-static void pick_best(const char *text, const char *ref, char out[41])
-{
-    static const char *const forms[] = {"refs/heads/%s", "refs/tags/%s^{}", "refs/tags/%s"};
-    out[0] = '\0';
-    if (!ref) pick(text, "HEAD", out);
-    for (size_t i = 0; ref && i < 3 && !out[0]; i++) {
-        const char *mark = strstr(forms[i], "%s");
-        PTM_AUTO(ptmi_freep)
-        char *name = ptmi_str_printf("%.*s%s%s", (int)(mark - forms[i]), forms[i], ref, mark + 2);
-        if (name) pick(text, name, out);
-    }
-}
-
-ptm_rc ptmi_git_ls_remote(ptmi_git *git, const char *url, const char *ref, char out_sha[41],
-                          struct ptm_err *err)
-{
-    char sha[41] = "";
-    PTM_TRY(ptmi_git_check_url(git, url, err));
-    PTM_TRY(ptmi_git_check_ref(ref, err));
-    PTM_AUTO(ptmi_freep) char *peeled = ptmi_str_printf("%s^{}", ref ? ref : "HEAD");
-    if (!peeled) return ptm_err_set(err, PTM_ENOMEM, "%s: out of memory", url);
-    const char *const args[] = {"ls-remote", "--", url, ref ? ref : "HEAD", peeled, NULL};
-    struct ptmi_git_cmd cmd = {.args = args, .what = "asking", .url = url};
-    for (int attempt = 1;; attempt++) {
-        PTM_AUTO(ptmi_proc_result_clear) struct ptmi_proc_result result = {0};
-        struct ptm_err why = {0};
-        ptm_rc rc = ptmi_git_run(git, &cmd, &result, &why);
-        if (rc == PTM_OK) {
-            pick_best(result.out_text.data ? result.out_text.data : "", ref, sha);
-            break;
-        }
-        if (ptmi_git_wait_retry(git, attempt, &why)) continue;
-        if (err) *err = why;
-        return rc;
-    }
-    if (!sha[0])
-        return ptm_err_set(err, PTM_ENOENT, "%s: has no %s", url, ref ? ref : "commit yet");
-    memcpy(out_sha, sha, sizeof sha);
-    return PTM_OK;
 }

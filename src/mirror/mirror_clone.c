@@ -331,7 +331,7 @@ static ptm_rc ask_remote_sha(struct job *job, ptm_rc why, struct ptm_err *err)
     bool worth =
         why == PTM_EGIT || why == PTM_ECORRUPT || why == PTM_ETIMEOUT || why == PTM_EUNSAFE;
     if (!worth || ptmi_fs_exists(job->dir)) return PTM_OK;
-    if (ptmi_git_ls_remote(step->mirror->git, job->url, job->ref, remote.sha, &ignored) < 0)
+    if (ptmi_git_remote_commit(step->mirror->net, job->url, job->ref, remote.sha, &ignored) < 0)
         return PTM_OK;
     return ptmi_catalog_each_model(step->mirror->catalog, step->hub->name, job->repo,
                                    keep_remote_sha, &remote, err);

@@ -173,10 +173,10 @@ static ptm_rc do_count(struct tool *tool, char **args, struct ptm_err *err)
     return rc;
 }
 
-static ptm_rc do_ls_remote(struct tool *tool, char **args, struct ptm_err *err)
+static ptm_rc do_remote_commit(struct tool *tool, char **args, struct ptm_err *err)
 {
     char sha[41];
-    PTM_TRY(ptmi_git_ls_remote(tool->git, args[1], args[2], sha, err));
+    PTM_TRY(ptmi_git_remote_commit(tool->net, args[1], args[2], sha, err));
     put(tool, "sha", sha);
     return PTM_OK;
 }
@@ -214,9 +214,15 @@ static const struct {
     int args;
     ptm_rc (*run)(struct tool *, char **, struct ptm_err *);
 } verbs[] = {
-    {"clone", 2, do_clone},         {"update", 2, do_clone}, {"lfs", 2, do_lfs},
-    {"count", 1, do_count},         {"clean", 1, do_clean},  {"verify", 1, do_verify},
-    {"ls-remote", 1, do_ls_remote}, {"last", 1, do_last},    {"size", 1, do_size},
+    {"clone", 2, do_clone},
+    {"update", 2, do_clone},
+    {"lfs", 2, do_lfs},
+    {"count", 1, do_count},
+    {"clean", 1, do_clean},
+    {"verify", 1, do_verify},
+    {"remote-commit", 1, do_remote_commit},
+    {"last", 1, do_last},
+    {"size", 1, do_size},
 };
 
 /* --- options --- */
