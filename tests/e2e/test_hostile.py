@@ -511,6 +511,8 @@ def test_modules_and_configuration_of_a_repository(ptm, world, other, tmp_path):
 @pytest.mark.parametrize("text", ["[submodule \"../../x\"]\n\tpath = sub\n\turl = http://127.0.0.1/x\n", "[submodule \"x\"]\n\tpath = -x\n\turl = --upload-pack=touch\n"])
 def test_dangerous_submodules_are_refused(ptm, world, text):
     harvested(ptm, world, "acme/modules", {".gitmodules": text.encode(), "a": b"a"}, expect=2)
+    commit = world.git(os.path.join(world.folder, "huggingface.co", "acme/modules.git"), "rev-parse", "main").decode().strip()
+    assert ptm.json_lines("show", "huggingface/acme/modules")[0]["clone_facts"]["sha"] == commit  # the server was asked: the record has it
     assert not ptm.repo("huggingface", "acme", "modules").exists()
     assert failures(ptm)[0]["reason"] in ("unsafe_name", "corrupt", "git"), failures(ptm)
 
