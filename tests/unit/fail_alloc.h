@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,13 +24,15 @@ void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
 
-/* 0: none fails; n: the nth from now on. */
-static int fail_alloc_at;
-static bool fail_alloc_hit;
+/* 0: none fails; n: the nth from now on, of all threads. */
+static atomic_int fail_alloc_at;
+static atomic_bool fail_alloc_hit;
 
 static bool fail_alloc_now(void)
 {
-    if (fail_alloc_at == 0 || --fail_alloc_at > 0) return false;
+    int left = fail_alloc_at;
+    while (left > 0 && !atomic_compare_exchange_weak(&fail_alloc_at, &left, left - 1)) continue;
+    if (left != 1) return false;
     fail_alloc_hit = true;
     return true;
 }

@@ -15,12 +15,24 @@ static bool have_server;
 
 static char logged[1 << 20];
 static size_t logged_len;
+static pthread_mutex_t logged_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static inline void keep_log(void *arg, ptm_log_level level, const char *module, const char *line)
 {
     (void)arg, (void)level, (void)module;
+    pthread_mutex_lock(&logged_lock);
     int n = snprintf(logged + logged_len, sizeof logged - logged_len, "%s\n", line);
     if (n > 0 && (size_t)n < sizeof logged - logged_len) logged_len += (size_t)n;
+    pthread_mutex_unlock(&logged_lock);
+}
+
+/* While other threads may log. */
+static inline bool was_logged(const char *text)
+{
+    pthread_mutex_lock(&logged_lock);
+    bool found = strstr(logged, text) != NULL;
+    pthread_mutex_unlock(&logged_lock);
+    return found;
 }
 
 /* What the machine is set up with must not steer the tests. */

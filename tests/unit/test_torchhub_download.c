@@ -331,8 +331,8 @@ static void test_torchhub_download__who_waited_to_replace_takes_what_came(void *
     assert_int_equal(ptmi_lock_take(c.ctx, hub_file(&c, "a.pth.ptm-lock"), &lock, NULL), PTM_OK);
     assert_int_equal(
         pthread_create(&thread, NULL, fetch_thread, OPTS(.any_content = true, .replace = true)), 0);
-    for (int i = 0; i < 3000 && !strstr(logged, "waiting for"); i++) usleep(10000);
-    assert_non_null(strstr(logged, "waiting for"));
+    for (int i = 0; i < 3000 && !was_logged("waiting for"); i++) usleep(10000);
+    assert_true(was_logged("waiting for"));
     char to[512];
     snprintf(to, sizeof to, "%s", hub_file(&c, "a.pth"));
     assert_int_equal(rename(hub_file(&c, "new"), to), 0);

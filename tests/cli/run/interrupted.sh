@@ -1,4 +1,4 @@
-# A server that never answers. TERM and HUP: a shell without job control starts what is in the background with INT ignored.
+# A server that never answers. TERM: a shell without job control starts what is in the background with INT ignored.
 mkfifo in
 /usr/bin/env python3 -c '
 import socket, sys
@@ -16,8 +16,6 @@ n=0
 until [ -e data/.ptm/catalog.db ] || [ $n -ge 100 ]; do sleep 0.1; n=$((n + 1)); done
 sleep 0.5
 kill -TERM $pid
-sleep 0.3
-kill -HUP $pid 2>/dev/null
 wait $pid
 status=$?
 exec 9>&-
