@@ -22,13 +22,14 @@ char *ptmi_cache_path(ptm_torchhub *hub, const char *folder)
 }
 
 /* A link to a folder counts, too: hub folders are put together by hand. */
-static ptm_rc check_folder(const char *dir, int64_t *out_modified, struct ptm_err *err)
+static ptm_rc check_folder(const char *dir, struct ptmi_cached_copy *out, struct ptm_err *err)
 {
     struct stat st;
     if (stat(dir, &st) != 0) return ptm_err_sys(err, errno, "%s: cannot look at it", dir);
     if (!S_ISDIR(st.st_mode))
         return ptm_err_set(err, PTM_EEXIST, "%s: is no folder; move it away", dir);
-    *out_modified = st.st_mtime;
+    out->modified = st.st_mtime;
+    out->folder_time = st.st_mtim;
     return PTM_OK;
 }
 
@@ -44,7 +45,7 @@ ptm_rc ptmi_cache_look(const char *dir, struct ptmi_cached_copy *out, struct ptm
     struct ptmi_cached_copy copy = {0};
     PTM_AUTO(ptmi_freep) char *hubconf = ptmi_path_join(dir, PTMI_HUBCONF);
     if (!hubconf) return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
-    PTM_TRY(check_folder(dir, &copy.modified, err));
+    PTM_TRY(check_folder(dir, &copy, err));
     ptm_rc rc = ptmi_side_read(dir, &copy.repo, &why);
     if (rc < 0 && rc != PTM_ENOENT)
         return ptm_err_set(err, is_damage(rc) ? PTM_EFORMAT : rc, "%s", why.msg);
@@ -154,6 +155,9 @@ static bool is_better(const struct ptmi_cached_copy *copy, const struct ptmi_cac
     int a = rank(&copy->repo), b = rank(&best->repo);
     if (a != b) return a > b;
     if (copy->modified != best->modified) return copy->modified > best->modified;
+    const struct timespec *c = &copy->folder_time, *d = &best->folder_time;
+    if (c->tv_sec != d->tv_sec) return c->tv_sec > d->tv_sec;
+    if (c->tv_nsec != d->tv_nsec) return c->tv_nsec > d->tv_nsec;
     return strcmp(copy->repo.ref, best->repo.ref) < 0; /* the same whatever readdir's order */
 }
 

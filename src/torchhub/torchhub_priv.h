@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <time.h>
 
 #include <ptm/torchhub.h>
 
@@ -93,6 +94,7 @@ PTM_MUST_USE ptm_rc ptmi_cache_find(ptm_torchhub *hub, const struct ptmi_repo_sp
 struct ptmi_cached_copy {
     struct ptm_torchhub_repo repo; /* by_torch: only dir is known */
     int64_t modified;              /* when it was fetched; of torch's the folder's time */
+    struct timespec folder_time;   /* which of two that were fetched in one second is newer */
 };
 static inline void ptmi_cached_copy_clear(struct ptmi_cached_copy *copy)
 {

@@ -162,6 +162,29 @@ static void test_torchhub_cache__without_a_ref_the_newest_of_ours(void **state)
     assert_int_equal(find(t, "o/n:v2", &repo), PTM_EFORMAT);
 }
 
+/* Side files tell seconds, and two refs are fetched within one. */
+static void test_torchhub_cache__of_two_of_one_second_the_later(void **state)
+{
+    struct cached_hub *t = *state;
+    static const char *const refs[] = {"a", "b", "c"};
+    for (size_t i = 0; i < 3; i++) {
+        char repo[16];
+        snprintf(repo, sizeof repo, "o/n:%s", refs[i]);
+        cached_by_us(t, repo, "2026-03-01T00:00:00Z");
+    }
+    for (size_t last = 0; last < 3; last++) {
+        PTM_AUTO(ptm_torchhub_repo_clear) struct ptm_torchhub_repo repo = {0};
+        for (size_t i = 0; i < 3; i++) {
+            char folder[16];
+            const struct timespec times[2] = {{100, 0}, {100, i == last ? 7 : 3}};
+            snprintf(folder, sizeof folder, "o_n_%s", refs[i]);
+            assert_int_equal(utimensat(AT_FDCWD, unit_path(t->tmp.path, folder), times, 0), 0);
+        }
+        assert_int_equal(find(t, "o/n", &repo), PTM_OK);
+        assert_string_equal(repo.ref, refs[last]);
+    }
+}
+
 static void test_torchhub_cache__without_a_ref_torchs_main_then_master_then_any(void **state)
 {
     static const char *const refs[] = {"dev", "master", "main"};
@@ -424,6 +447,7 @@ int main(void)
         TEST(test_torchhub_cache__finds_torchs_and_tells_when_it_may_be_anothers),
         TEST(test_torchhub_cache__a_folder_without_hubconf_is_no_copy),
         TEST(test_torchhub_cache__without_a_ref_the_newest_of_ours),
+        TEST(test_torchhub_cache__of_two_of_one_second_the_later),
         TEST(test_torchhub_cache__without_a_ref_torchs_main_then_master_then_any),
         TEST(test_torchhub_cache__a_side_file_that_is_a_link_is_damage),
         TEST(test_torchhub_fetch__fetches_once),
