@@ -180,7 +180,7 @@ static struct ptmi_py_value *make_list(ptmi_py *py, const struct ptmi_py_args *a
 static struct ptmi_py_value *sorted_list(ptmi_py *py, const struct ptmi_py_args *args)
 {
     struct ptmi_py_value *list = make_list(py, args);
-    if (list->type == PYV_LIST) ptmi_py_list_sort(list, args);
+    if (list->type == PYV_LIST) ptmi_py_list_sort(py, list, args);
     return list;
 }
 

@@ -98,6 +98,7 @@ static void comprehend_for(ptmi_py *py, const struct comprehension *of, size_t c
 static void comprehend(ptmi_py *py, const struct comprehension *of, size_t clause)
 {
     TSNode at = clause_at(py, of->node, clause);
+    py->steps += clause;
     if (!ptmi_py_step(py) || clause > 8) return;
     if (ts_node_is_null(at)) {
         comprehend_item(py, of);

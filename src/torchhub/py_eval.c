@@ -95,6 +95,7 @@ static struct ptmi_py_value *path_attribute(ptmi_py *py, const struct ptmi_py_va
                                             const char *name)
 {
     const char *slash = strrchr(of->str, '/');
+    ptmi_py_toil(py, strlen(of->str));
     if (strcmp(name, "parent") != 0 || !slash) return &py->data;
     return ptmi_py_str(py, of->str, slash == of->str ? 1 : (size_t)(slash - of->str));
 }

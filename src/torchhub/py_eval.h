@@ -35,6 +35,6 @@ struct ptmi_py_value *ptmi_py_pair(ptmi_py *py, struct ptmi_py_value *a, struct 
 /* of NULL: unknown, which makes an open list. */
 struct ptmi_py_value *ptmi_py_list_copy(ptmi_py *py, const struct ptmi_py_value *of);
 /* By what sort() and sorted() were called with. */
-void ptmi_py_list_sort(struct ptmi_py_value *list, const struct ptmi_py_args *args);
+void ptmi_py_list_sort(ptmi_py *py, struct ptmi_py_value *list, const struct ptmi_py_args *args);
 /* By what dict() and update() were called with. */
 void ptmi_py_dict_update(ptmi_py *py, struct ptmi_py_value *dict, const struct ptmi_py_args *args);

@@ -20,11 +20,11 @@
 static struct ptmi_py_value *concatenated(ptmi_py *py, const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
+    ptmi_py_toil(py, n + m);
     char *text = n + m < STRING_MAX ? ptmi_py_alloc(py, n + m + 1) : NULL;
     if (!text) return &py->data;
     memcpy(text, a, n);
     memcpy(text + n, b, m + 1);
-    py->steps += (n + m) / 256;
     struct ptmi_py_value *value = ptmi_py_value_new(py, PYV_STR);
     value->str = text;
     return value;
@@ -75,6 +75,7 @@ static struct ptmi_py_value *add_left(ptmi_py *py, struct ptmi_py_value *a, void
 
 struct ptmi_py_value *ptmi_py_add(ptmi_py *py, struct ptmi_py_value *a, struct ptmi_py_value *b)
 {
+    py->steps++; /* also for each part of a text that is put together */
     return ptmi_py_map(py, a, add_left, b);
 }
 
@@ -127,6 +128,7 @@ static bool says_itself(ptmi_py *py, TSNode node)
     size_t at = ts_node_end_byte(expression), end = ts_node_end_byte(node);
     const char *text = py->frame->module->source.text;
     if (ts_node_is_null(expression)) return false;
+    ptmi_py_toil(py, end - at);
     while (at < end && (text[at] == ' ' || text[at] == '\t')) at++;
     return at < end && text[at] == '=';
 }
@@ -153,6 +155,7 @@ static struct ptmi_py_value *content(ptmi_py *py, TSNode node, struct ptmi_py_qu
 {
     struct ptmi_buf text = PTMI_BUF(STRING_MAX);
     struct ptmi_py_span span = ptmi_py_span_of(&py->frame->module->source, node);
+    ptmi_py_toil(py, span.len);
     ptm_rc rc = ptmi_py_unescape(span, quote, &text, NULL);
     if (rc == PTM_ENOMEM) (void)ptmi_py_got(py, NULL);
     struct ptmi_py_value *value =

@@ -170,6 +170,11 @@ PTM_MUST_USE ptm_rc ptmi_py_init(ptmi_py *py, const char *dir, struct ptm_err *e
 void ptmi_py_clear(ptmi_py *py);
 /* One more step; false when there are to be no more. */
 bool ptmi_py_step(ptmi_py *py);
+/* Bytes that one step goes through are work, too: long ones count as many steps. */
+static inline void ptmi_py_toil(ptmi_py *py, size_t bytes)
+{
+    py->steps += bytes / 128;
+}
 void *ptmi_py_alloc(ptmi_py *py, size_t size); /* NULL: rc is set */
 /* memory as it is; NULL sets rc: out of memory. */
 void *ptmi_py_got(ptmi_py *py, void *memory);

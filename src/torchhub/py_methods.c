@@ -182,15 +182,19 @@ static int compare_numbers(const void *a, const void *b)
 
 /* Texts, or whole numbers. Of anything else, and of sorts with a key, the order stays as it was:
  * those who sort names go through all of them. */
-void ptmi_py_list_sort(struct ptmi_py_value *list, const struct ptmi_py_args *args)
+void ptmi_py_list_sort(ptmi_py *py, struct ptmi_py_value *list, const struct ptmi_py_args *args)
 {
     const struct ptmi_py_value *reverse = ptmi_py_arg(args, SIZE_MAX, "reverse");
     bool texts = true, numbers = true;
     for (size_t i = 0; i < list->n; i++) {
         texts = texts && list->items[i]->type == PYV_STR;
         numbers = numbers && list->items[i]->type == PYV_INT;
+        if (texts) ptmi_py_toil(py, 16 * strlen(list->items[i]->str));
     }
-    if (list->n < 2 || (!texts && !numbers) || ptmi_py_arg(args, SIZE_MAX, "key")) return;
+    py->steps += list->n;
+    if (!ptmi_py_step(py) || list->n < 2 || (!texts && !numbers) ||
+        ptmi_py_arg(args, SIZE_MAX, "key"))
+        return;
     qsort(list->items, list->n, sizeof *list->items, texts ? compare_texts : compare_numbers);
     for (size_t i = 0, j = list->n - 1; reverse && ptmi_py_truth(reverse) == 1 && i < j; i++, j--) {
         struct ptmi_py_value *swapped = list->items[i];
@@ -215,7 +219,7 @@ static struct ptmi_py_value *list_method(ptmi_py *py, struct ptmi_py_value *list
         for (size_t i = 0; i < n && ptmi_py_step(py); i++)
             add_item(py, list, items->items[i], maybe);
     } else if (strcmp(name, "sort") == 0 && !maybe) {
-        ptmi_py_list_sort(list, args);
+        ptmi_py_list_sort(py, list, args);
     } else if (strcmp(name, "index") != 0 && strcmp(name, "count") != 0) {
         ptmi_py_forget(list); /* remove, pop, insert, reverse, .. */
         return &py->unknown;
@@ -247,9 +251,13 @@ static struct ptmi_py_value *replaced(ptmi_py *py, const char *text, const char 
                                       const char *to)
 {
     struct ptmi_buf out = PTMI_BUF(1u << 20);
+    const char *stop = text + strlen(text);
     size_t len = strlen(from);
     ptm_rc rc = PTM_OK;
-    for (const char *hit; len && rc == PTM_OK && (hit = strstr(text, from)); text = hit + len) {
+    for (const char *hit; len && rc == PTM_OK; text = hit + len) {
+        hit = memmem(text, (size_t)(stop - text), from, len); /* strstr() may be quadratic */
+        if (!hit) break;
+        py->steps++;
         rc = ptmi_buf_append(&out, text, (size_t)(hit - text), NULL);
         if (rc == PTM_OK) rc = ptmi_buf_puts(&out, to, NULL);
     }
@@ -265,11 +273,13 @@ static struct ptmi_py_value *split(ptmi_py *py, const char *text, const char *by
 {
     struct ptmi_py_value *list = ptmi_py_value_new(py, PYV_LIST);
     size_t len = by ? strlen(by) : 0;
+    const char *stop = text + strlen(text);
     if (by && len == 0) return &py->unknown;
     while (ptmi_py_step(py)) {
         if (!by) text += strspn(text, " \t\n\f\v\r");
         if (!by && !*text) break;
-        const char *end = by ? strstr(text, by) : text + strcspn(text, " \t\n\f\v\r");
+        const char *end =
+            by ? memmem(text, (size_t)(stop - text), by, len) : text + strcspn(text, " \t\n\f\v\r");
         size_t n = end ? (size_t)(end - text) : strlen(text);
         ptmi_py_list_add(py, list, ptmi_py_str(py, text, n));
         if (!end || !*end) break;
@@ -322,6 +332,7 @@ static struct ptmi_py_value *str_method(ptmi_py *py, struct ptmi_py_value *objec
     const struct ptmi_py_value *a = ptmi_py_arg(args, 0, NULL), *b = ptmi_py_arg(args, 1, NULL);
     const char *first = a && a->type == PYV_STR ? a->str : NULL;
     const char *second = b && b->type == PYV_STR ? b->str : NULL;
+    ptmi_py_toil(py, 2 * strlen(text));
     if (strcmp(name, "format") == 0) return ptmi_py_format(py, object, args);
     if (strcmp(name, "join") == 0) return joined(py, object, ptmi_py_arg(args, 0, NULL));
     bool cases = strcmp(name, "lower") == 0 || strcmp(name, "upper") == 0;

@@ -30,6 +30,7 @@ ptm_rc ptmi_py_init(ptmi_py *py, const char *dir, struct ptm_err *err)
     py->arena = &py->keep;
     py->seed = ptmi_mix_seed(py);
     PTM_TRY(ptmi_py_lang_init(&py->lang, err));
+    py->lang.skipped = &py->steps;
     if (!ptmi_arena_list_add(&py->keep, &py->roots, ""))
         return ptm_err_set(err, PTM_ENOMEM, "%s", dir);
     return PTM_OK;

@@ -68,7 +68,10 @@ static struct ptmi_py_value *boolean(ptmi_py *py, TSNode node)
 
 static int contains(ptmi_py *py, struct ptmi_py_value *in, const struct ptmi_py_value *what)
 {
-    if (in->type == PYV_STR && what->type == PYV_STR) return strstr(in->str, what->str) != NULL;
+    size_t len = in->type == PYV_STR ? strlen(in->str) : 0;
+    ptmi_py_toil(py, len);
+    if (in->type == PYV_STR && what->type == PYV_STR) /* strstr() may take len * len(what) */
+        return memmem(in->str, len, what->str, strlen(what->str)) != NULL;
     struct ptmi_py_value *items = in->type == PYV_STR ? NULL : ptmi_py_items(py, in);
     if (!items || !ptmi_py_is_const(what)) return -1;
     int found = items->open ? -1 : 0;
@@ -93,14 +96,16 @@ static int is_same(const struct ptmi_py_value *a, const struct ptmi_py_value *b)
 static void operator_between(ptmi_py *py, TSNode a, TSNode b, char out[8])
 {
     const char *text = py->frame->module->source.text;
-    size_t n = 0;
-    for (size_t i = ts_node_end_byte(a); i < ts_node_start_byte(b) && n < 7; i++)
+    size_t n = 0, end = ts_node_start_byte(b);
+    ptmi_py_toil(py, end - ts_node_end_byte(a));
+    for (size_t i = ts_node_end_byte(a); i < end && n < 7; i++)
         if (!strchr(" \t\n\\()", text[i])) out[n++] = text[i];
     out[n] = '\0';
 }
 
 static int compare(ptmi_py *py, const char *op, struct ptmi_py_value *a, struct ptmi_py_value *b)
 {
+    if (a->type == PYV_STR) ptmi_py_toil(py, strlen(a->str));
     int equal = ptmi_py_equal(a, b);
     if (strcmp(op, "==") == 0) return equal;
     if (strcmp(op, "!=") == 0) return equal < 0 ? -1 : !equal;

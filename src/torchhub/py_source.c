@@ -298,7 +298,10 @@ bool ptmi_py_kids_next(struct ptmi_py_kids *kids, TSNode *out)
         *out = ts_tree_cursor_current_node(&kids->cursor);
         if (!ts_node_is_named(*out)) continue;
         ptmi_py_kind kind = ptmi_py_kind_of(kids->lang, *out);
-        if (kind == PY_COMMENT || kind == PY_LINE_CONTINUATION) continue;
+        if (kind == PY_COMMENT || kind == PY_LINE_CONTINUATION) {
+            if (kids->lang->skipped) ++*kids->lang->skipped;
+            continue;
+        }
         kids->field = ts_tree_cursor_current_field_id(&kids->cursor);
         return true;
     }

@@ -158,6 +158,7 @@ struct ptmi_py_lang {
     TSParser *parser;   /* owned */
     uint8_t kinds[512]; /* by the grammar's symbol */
     TSFieldId fields[PYF_COUNT];
+    uint64_t *skipped; /* comments gone over are counted there; may be NULL */
 };
 PTM_MUST_USE ptm_rc ptmi_py_lang_init(struct ptmi_py_lang *lang, struct ptm_err *err);
 void ptmi_py_lang_clear(struct ptmi_py_lang *lang);

@@ -106,11 +106,18 @@ void ptmi_py_list_add(ptmi_py *py, struct ptmi_py_value *list, struct ptmi_py_va
     if (grow(py, list, false)) list->items[list->n++] = item;
 }
 
-/* Each key that is compared is part of a step: tables with many keys are not free. */
+/* Each of n that a value is compared with is part of a step, more so when they are long texts. */
+static void toil_comparing(ptmi_py *py, size_t n, const struct ptmi_py_value *with)
+{
+    py->steps += n / 32;
+    if (with->type == PYV_STR) ptmi_py_toil(py, n * strlen(with->str) / 32);
+}
+
+/* Tables with many keys are not free. */
 static size_t dict_position(ptmi_py *py, const struct ptmi_py_value *dict,
                             const struct ptmi_py_value *key)
 {
-    py->steps += dict->n / 32;
+    toil_comparing(py, dict->n, key);
     for (size_t i = dict->n; i-- > 0;)
         if (ptmi_py_equal(dict->keys[i], key) == 1) return i;
     return SIZE_MAX;
@@ -221,7 +228,7 @@ struct ptmi_py_value *ptmi_py_choice(struct ptmi_py_value *value, size_t i)
 
 static bool has_choice(ptmi_py *py, struct ptmi_py_value *any, const struct ptmi_py_value *choice)
 {
-    py->steps += any->n / 32;
+    toil_comparing(py, any->n, choice);
     for (size_t i = 0; i < any->n; i++)
         if (is_same(any->items[i], choice)) return true;
     return false;
@@ -286,6 +293,7 @@ static size_t slot_of(ptmi_py *py, const struct ptmi_py_env *env, const char *na
 static struct ptmi_py_bind *find_own(ptmi_py *py, const struct ptmi_py_env *env, const char *name,
                                      size_t len)
 {
+    ptmi_py_toil(py, len);
     if (env->index) {
         uint32_t at = env->index[slot_of(py, env, name, len)];
         return at ? &env->binds[at - 1] : NULL;
@@ -365,6 +373,7 @@ static void merge_name(ptmi_py *py, struct ptmi_py_env *env, struct ptmi_py_env 
                        size_t n, const char *name)
 {
     size_t len = strlen(name);
+    py->steps += n / 4;
     struct ptmi_py_bind merged = {.name = name};
     struct ptmi_py_bind *before = NULL;
     for (const struct ptmi_py_env *at = env; at && !before; at = at->branch ? at->parent : NULL)

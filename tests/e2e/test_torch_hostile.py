@@ -214,6 +214,8 @@ def test_terminals_see_no_escapes_of_a_repository(ptm, github):
     assert all(" " not in line for line in ptm.run("torch", "list", "hostile/escapes").stdout.splitlines())
 
 
+LONG = "a" * 900_000
+OFTEN = "for i in range(5000):\n  for j in range(5000):\n"
 PYTHON = {
     "deep": "x = " + "(" * 100_000 + ")" * 100_000,
     "unary": "x = " + "-" * 200_000 + "1",
@@ -234,6 +236,18 @@ PYTHON = {
     "line": "def a(): pass\nx = '" + "a" * 10_000_000 + "'\n",
     "many": "".join(f"def f{i}(): pass\n" for i in range(60_000)),
     "urls": "import torch\ndef a():\n" + "".join(f"    torch.hub.load_state_dict_from_url('https://files.example.org/{i}.pth')\n" for i in range(100_000)),
+    # Little to do, each time with much to go through.
+    "long-name": LONG + " = 1\n" + OFTEN + "    " + LONG,
+    "equal": f"s = '{LONG}'\nt = s + ''\n" + OFTEN + "    s == t\n    s.startswith(t)",
+    "sum": f"s = '{LONG}'\n" + OFTEN + "    s + s",
+    "find": "s = 'ab'\n" + "s = s + s\n" * 18 + "t = 'ab'\n" + "t = t + t\n" * 12 + "t = t + 'c'\n" + OFTEN + "    t in s\n    s.split(t)",
+    "replace": f"s = '{LONG}'\n" + OFTEN + "    s.replace('a', 'bbb')",
+    "keys": "d = {" + ",".join(f"'{'k' * 30_000}{i}': 1" for i in range(31)) + "}\n" + OFTEN + f"    d.get('{'k' * 30_000}z')",
+    "sort": "l = []\nfor i in range(5000):\n  for j in range(20):\n    l.append(i)\n" + OFTEN + "    l.sort()",
+    "percent": "s = '%d'\n" + "s = s + s\n" * 10 + OFTEN + "    s % 1",
+    "blanks": OFTEN + "    1 ==" + " " * 500_000 + "1\n    f'{x" + " " * 500_000 + "}'",
+    "nul-text": OFTEN + "    '" + LONG + "\\0'",
+    "comments": OFTEN + "    f(" + "#\n" * 15_000 + ")",
 }
 
 
