@@ -19,6 +19,7 @@
 #include "../base/clock.h"
 #include "../base/limits.h"
 #include "../base/str.h"
+#include "../base/url.h"
 
 #define DIGITS 4
 /* The protocol's own limit, the digits included. */
@@ -377,6 +378,9 @@ static ptm_rc ask_more(struct asking *q, const char *answered, struct ptm_err *e
     int base = (int)(strlen(answered) - strlen(FIRST));
     PTM_AUTO(ptmi_freep) char *url = ptmi_str_printf("%.*s/git-upload-pack", base, answered);
     if (!url) return ptm_err_set(err, PTM_ENOMEM, "%s", answered);
+    /* Nobody on the way chooses the host whose password of ~/.netrc is then sent in clear. */
+    if (ptmi_str_starts_nocase(url, "http:") && !ptmi_url_same_origin(url, q->answer.url))
+        q->anonymous = true;
     begin_answer(q, PART_REFS);
     return request(q, url, ls_refs, &response, err);
 }

@@ -3,6 +3,7 @@
 left. The archives come from nginx; what is asked of git for owners "odd" comes from a server here that misbehaves."""
 import http.server
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -113,6 +114,31 @@ def test_old_servers_are_understood(ptm, github):
         fetch(ptm, ref, expect=0)
         assert first in (ptm.hub / f"odd_x_{ref}/.ptm-hub.json").read_text() or ref in ("v2", "main")
     assert {command for _, command, _ in Odd.asked} == {"GET"}
+
+
+def test_no_password_goes_in_clear_where_a_redirect_leads(ptm, github, odd_port):
+    """~/.netrc has one for the host that whoever answers names."""
+    github.publish("odd/x", {"hubconf.py": HUBCONF})
+    home = pathlib.Path(ptm.env["HOME"])
+    (home / ".netrc").write_text("machine localhost login me password secret\n")
+    (home / ".netrc").chmod(0o600)
+    told = []
+
+    def moved(odd):
+        odd.send_response(302)
+        odd.send_header("Location", f"http://localhost:{odd_port}/x/info/refs?service=git-upload-pack")
+        odd.end_headers()
+
+    def two(odd):
+        odd.start()(packets(b"# service=git-upload-pack\n", b"", b"version 2\n", b""))
+
+    def listens(odd):
+        told.append((odd.command, odd.headers["Authorization"]))
+        odd.start(403)(b"no")
+
+    Odd.answers = [fail(401), moved, two, listens]
+    fetch(ptm, "main", "--retries", 0, expect=None)
+    assert told[0] == ("POST", None), told
 
 
 @pytest.mark.parametrize("trouble", [fail(503), drop], ids=["503", "dropped"])
