@@ -96,6 +96,7 @@ static struct ptmi_py_value *given(ptmi_py *py, struct binding *to, const char *
     struct ptmi_py_value *self = to->self;
     to->self = NULL;
     if (self) return self;
+    py->steps += to->args->n / 16;
     struct ptmi_py_value *found =
         ptmi_py_arg(to->args, to->by_name ? SIZE_MAX : to->position++, name);
     if (found) return found;
@@ -284,6 +285,7 @@ static struct ptmi_py_value *call_partial(ptmi_py *py, const struct ptmi_py_valu
     struct ptmi_py_args args = {.open = more->open || partial->open};
     for (size_t i = 0; i < partial->n; i++) {
         struct ptmi_py_value *name = partial->keys[i];
+        py->steps += more->n / 16;
         if (name && ptmi_py_arg(more, SIZE_MAX, name->str)) continue; /* given anew */
         add_arg(py, &args, partial->items[i], name ? name->str : NULL);
     }

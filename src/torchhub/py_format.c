@@ -291,6 +291,7 @@ static struct ptmi_py_value *replaced(ptmi_py *py, const char *field, size_t len
     memcpy(name, field, colon);
     name[colon] = '\0';
     struct ptmi_py_value *value = NULL;
+    py->steps += args->n / 16;
     size_t position = colon ? strtoul(name, &end, 10) : (*next)++;
     if (colon && *end)
         value = strpbrk(name, ".[!") ? NULL : ptmi_py_arg(args, SIZE_MAX, name);

@@ -247,6 +247,8 @@ PYTHON = {
     "percent": "s = '%d'\n" + "s = s + s\n" * 10 + OFTEN + "    s % 1",
     "blanks": OFTEN + "    1 ==" + " " * 500_000 + "1\n    f'{x" + " " * 500_000 + "}'",
     "nul-text": OFTEN + "    '" + LONG + "\\0'",
+    "arguments": "def f(" + ",".join(f"a{i}=1" for i in range(9000)) + "): pass\nd = {}\nfor i in range(5000): d['a' + str(i)] = i\n" + OFTEN + "    f(**d)",
+    "fields": "d = {}\nfor i in range(5000): d['a' + str(i)] = i\ns = '{b}'\n" + "s = s + s\n" * 12 + OFTEN + "    s.format(**d)",
     "comments": OFTEN + "    f(" + "#\n" * 15_000 + ")",
 }
 
