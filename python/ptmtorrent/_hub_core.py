@@ -13,7 +13,7 @@ from ._core import check, ffi, lib, net_opts, new_err, word
 # Handles are kept for the next call, each with the connections it has: a program uses one hub folder, a test suite many.
 _KEPT = 4
 _ENVIRONMENT = ("PTM_REWRITE", "HF_ENDPOINT", "HF_TOKEN", "GITHUB_TOKEN", "GH_HOST")
-_MAX_ANSWER = 64 << 20  # of all branches and tags: a line of some 80 bytes for each
+_MAX_ANSWER = 64 << 20  # bytes of what a page or an API says
 
 _lock = threading.Lock()
 _handles: collections.OrderedDict[Tuple[Any, ...], Handle] = collections.OrderedDict()
@@ -296,7 +296,7 @@ def download(url: str, dst: str, hash_prefix: Optional[str], weights: bool, bar:
     _check(rc, err, url)
 
 
-def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None) -> bytes:
+def request(url: str, headers: Sequence[str] = ()) -> bytes:
     """The body of a small answer, by the rules for rewriting and credentials of the library."""
     use = handle()
     ask, out, err = ffi.new("struct ptm_net_request *"), ffi.new("struct ptm_net_response *"), new_err()
@@ -304,10 +304,8 @@ def request(url: str, headers: Sequence[str] = (), body: Optional[bytes] = None)
     array, where = ffi.new("char *[]", lines) if lines else ffi.NULL, ffi.new("char[]", url.encode())
     ask.size, ask.url, ask.max_body = ffi.sizeof("struct ptm_net_request"), where, _MAX_ANSWER
     ask.headers, ask.n_headers = array, len(lines)
-    data = ffi.from_buffer(body) if body else ffi.NULL
-    ask.body, ask.body_len = data, len(body or b"")
 
-    def call(_held: Any = (lines, array, where, data)) -> Tuple[int, bytes]:
+    def call(_held: Any = (lines, array, where)) -> Tuple[int, bytes]:
         rc = lib.ptm_net_perform(use.net(), ask, out, err)
         try:
             return rc, bytes(ffi.buffer(out.body, out.body_len)) if out.body != ffi.NULL else b""

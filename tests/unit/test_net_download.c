@@ -271,14 +271,20 @@ static void test_net_download__no_validator_no_resume(void **state)
     end(&f);
 }
 
+/* What is there is the beginning of another version. */
+static void begin_changed(struct fixture *f, const char *path)
+{
+    begin(f, path);
+    f->d.expected_sha256 = NULL;
+    put_part(f, "old version", 11);
+    assert_int_equal(ptmi_fs_write_whole(f->meta, "\"old-tag\"", 9, NULL, NULL), PTM_OK);
+}
+
 static void test_net_download__a_changed_file_starts_over(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, "/bytes/700001");
-    f.d.expected_sha256 = NULL;
-    put_part(&f, "old version", 11);
-    assert_int_equal(ptmi_fs_write_whole(f.meta, "\"old-tag\"", 9, NULL, NULL), PTM_OK);
+    begin_changed(&f, "/bytes/700001");
     expect_whole(&f);
     expect_sent(0, "if-range", "\"old-tag\"");
     assert_int_equal(f.fetched, SIZE);
@@ -290,10 +296,7 @@ static void test_net_download__a_part_of_a_changed_file_is_not_appended(void **s
 {
     (void)state;
     struct fixture f;
-    begin(&f, "/bytes/700001?anyversion=1");
-    f.d.expected_sha256 = NULL;
-    put_part(&f, "old version", 11);
-    assert_int_equal(ptmi_fs_write_whole(f.meta, "\"old-tag\"", 9, NULL, NULL), PTM_OK);
+    begin_changed(&f, "/bytes/700001?anyversion=1");
     expect_whole(&f);
     assert_int_equal(f.fetched, SIZE);
     end(&f);
