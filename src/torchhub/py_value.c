@@ -106,11 +106,16 @@ void ptmi_py_list_add(ptmi_py *py, struct ptmi_py_value *list, struct ptmi_py_va
     if (grow(py, list, false)) list->items[list->n++] = item;
 }
 
-/* Each of n that a value is compared with is part of a step, more so when they are long texts. */
+/* Texts that begin alike for so long are nobody's names. */
+#define LONG_TEXT 256
+
+/* Each of n that a value is compared with is part of a step; long texts count by all their bytes,
+ * which may be the same in each. */
 static void toil_comparing(ptmi_py *py, size_t n, const struct ptmi_py_value *with)
 {
+    size_t len = with->type == PYV_STR ? strlen(with->str) : 0;
     py->steps += n / 32;
-    if (with->type == PYV_STR) ptmi_py_toil(py, n * strlen(with->str) / 32);
+    ptmi_py_toil(py, n * (len > LONG_TEXT ? len : len / 32));
 }
 
 /* Tables with many keys are not free. */
